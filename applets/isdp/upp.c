@@ -1,0 +1,482 @@
+/* upp.c - a profile package on its way in.
+ *
+ * asn1c decodes each element for its structure and bounds.  What must be seen even in an element
+ * that does not decode, or that asn1c passes over (its identification, a service that nobody
+ * knows), is read from its TLVs. */
+#include "applets/isdp/upp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <ProfileElement.h>
+
+#include "asn1/der.h"
+#include "os/err.h"
+#include "os/tlv.h"
+
+enum {
+    TAG_PE_HEADER = 0xA0, /* PEHeader in all elements but ProfileHeader */
+    TAG_MANDATED = 0x80,
+    TAG_IDENTIFICATION = 0x81,
+    TAG_TEMPLATE_ID = 0x81,
+
+    TAG_MAJOR_VERSION = 0x80, /* ProfileHeader */
+    TAG_HEADER_ICCID = 0x83,
+    TAG_SERVICES = 0xA5,
+    TAG_GFSTE_LIST = 0xA6,
+    TAG_MANDATORY_AIDS = 0xA8,
+    TAG_IOT_OPTIONS = 0xA9,
+
+    ICCID_OCTETS = 10,
+    MIN_MAJOR = 2,
+    MAX_IDENTIFICATION = 32767,
+    MAX_WARNINGS = 32,
+    LONGEST_HEADER = 8, /* octets of tag and length */
+};
+
+/* --- tables ----------------------------------------------------------------------------------- */
+
+enum {
+    FIRST = 1 << 0,    /* must be the first element, and only there */
+    LAST = 1 << 1,     /* nothing follows */
+    ONCE = 1 << 2,     /* at most once in a package */
+    ROOT = 1 << 3,     /* gives the package its MF */
+    IN_MF = 1 << 4,    /* needs one before it */
+    TEMPLATE = 1 << 5, /* names a template by its OID */
+    RUNTIME = 1 << 6,  /* needs a Java Card or Multos runtime, which we have not */
+};
+
+/* TCA 8.1.3: the elements and where they may stand. */
+static const struct element {
+    uint32_t tag;
+    unsigned rules;
+    const char *name;
+} elements[] = {
+    { 0xA0, FIRST | ONCE, "header" },
+    { 0xA1, ROOT, "genericFileManagement" }, /* may create the MF instead of a template */
+    { 0xA2, 0, "pinCodes" },
+    { 0xA3, ONCE, "pukCodes" },
+    { 0xA4, IN_MF, "akaParameter" },
+    { 0xA5, IN_MF, "cdmaParameter" },
+    { 0xA6, 0, "securityDomain" },
+    { 0xA7, 0, "rfm" },
+    { 0xA8, RUNTIME, "application" },
+    { 0xA9, 0, "nonStandard" },
+    { 0xAA, LAST | ONCE, "end" },
+    { 0xB0, ROOT | ONCE | TEMPLATE, "mf" },
+    { 0xB1, IN_MF | ONCE | TEMPLATE, "cd" },
+    { 0xB2, IN_MF | ONCE | TEMPLATE, "telecom" },
+    { 0xB3, IN_MF | TEMPLATE, "usim" },
+    { 0xB4, IN_MF | TEMPLATE, "opt-usim" },
+    { 0xB5, IN_MF | TEMPLATE, "isim" },
+    { 0xB6, IN_MF | TEMPLATE, "opt-isim" },
+    { 0xB7, IN_MF | TEMPLATE, "phonebook" },
+    { 0xB8, IN_MF | TEMPLATE, "gsm-access" },
+    { 0xB9, IN_MF | TEMPLATE, "csim" },
+    { 0xBA, IN_MF | TEMPLATE, "opt-csim" },
+    { 0xBB, IN_MF | TEMPLATE, "eap" },
+    { 0xBC, IN_MF | TEMPLATE, "df-5gs" },
+    { 0xBD, IN_MF | TEMPLATE, "df-saip" },
+    { 0xBE, IN_MF | TEMPLATE, "df-snpn" },
+    { 0xBF1F, IN_MF | TEMPLATE, "df-5gprose" },
+    { 0xBF20, ROOT | ONCE | TEMPLATE, "iot" },
+    { 0xBF21, IN_MF | ONCE | TEMPLATE, "opt-iot" },
+};
+
+/* ServicesList: the context tag of a service we have, and its UICCCapability bit.  A service that
+ * is not here is not supported. */
+static const struct {
+    uint8_t service, capability;
+} services[] = {
+    { 1, 1 },   /* usim */
+    { 2, 2 },   /* isim */
+    { 4, 4 },   /* milenage */
+    { 5, 6 },   /* tuak128 */
+    { 7, 10 },  /* gba-usim */
+    { 8, 11 },  /* gba-isim */
+    { 13, 16 }, /* multiple-usim */
+    { 14, 17 }, /* multiple-isim */
+    { 16, 7 },  /* tuak256 */
+    { 17, 8 },  /* usim-test-algorithm */
+    { 18, 19 }, /* ber-tlv */
+    { 19, 20 }, /* dfLink */
+    { 21, 22 }, /* get-identity */
+    { 22, 23 }, /* profile-a-x25519 */
+    { 23, 24 }, /* profile-b-p256 */
+};
+
+/* Template OIDs are 2.23.143.1.2.x or .x.y: the versions y that we know of each x, as bits; bit 0
+ * is the one without y (saip 1.4, up to 3.3.1). */
+static const uint8_t template_oid_prefix[] = { 0x67, 0x81, 0x0F, 0x01, 0x02 };
+static const uint8_t template_versions[] = {
+    [1] = 0x01, [2] = 0x01, [3] = 0x05, [4] = 0x05,  [5] = 0x0D,  [6] = 0x01,
+    [7] = 0x01, [8] = 0x01, [9] = 0x05, [10] = 0x05, [11] = 0x05, [12] = 0x01,
+    [13] = 0x1D, [14] = 0x01, [15] = 0x01, [16] = 0x01, [17] = 0x01, [18] = 0x01,
+};
+
+uint32_t upp_uicc_capability(void)
+{
+    uint32_t bits = 0;
+
+    for (size_t i = 0; i < N_ELEMS(services); i++)
+        bits |= UINT32_C(1) << services[i].capability;
+    return bits;
+}
+
+static bool service_is_known(uint32_t tag)
+{
+    for (size_t i = 0; i < N_ELEMS(services); i++)
+        if (tag == 0x80u + services[i].service)
+            return true;
+    return false;
+}
+
+static bool template_is_known(struct rd oid)
+{
+    size_t prefix = sizeof template_oid_prefix;
+
+    if (oid.n < prefix + 1 || oid.n > prefix + 2 ||
+        memcmp(oid.p, template_oid_prefix, prefix) != 0)
+        return false;
+    uint8_t x = oid.p[prefix], y = oid.n == prefix + 2 ? oid.p[prefix + 1] : 0;
+    return x < N_ELEMS(template_versions) && y < 8 && (template_versions[x] & 1u << y) != 0;
+}
+
+static const struct element *element_find(uint32_t tag)
+{
+    for (size_t i = 0; i < N_ELEMS(elements); i++)
+        if (elements[i].tag == tag)
+            return &elements[i];
+    return NULL;
+}
+
+/* --- the package ------------------------------------------------------------------------------ */
+
+struct status {
+    enum pe_status code;
+    bool has_identification, has_offset;
+    uint16_t identification;
+    size_t offset;
+};
+
+struct upp {
+    struct wr octets;
+    size_t parsed; /* octets of whole elements that were taken */
+    uint8_t iccid[ICCID_OCTETS];
+    uint8_t max_major;
+    const struct trace *trace;
+    uint64_t seen; /* bit i: elements[i] */
+    bool has_root, ended, aborted;
+    struct status statuses[MAX_WARNINGS];
+    size_t n_statuses;
+    uint8_t identifications[(MAX_IDENTIFICATION + 1) / 8];
+};
+
+/* One element while it is looked at. */
+struct pe {
+    struct tlv tlv;
+    const struct element *kind; /* NULL: unknown */
+    bool mandated, has_identification;
+    uint16_t identification;
+};
+
+struct upp *upp_new(size_t max, uint8_t max_major, struct rd iccid, const struct trace *trace)
+{
+    struct upp *u = calloc(1, sizeof *u);
+
+    if (u == NULL || iccid.n != ICCID_OCTETS) {
+        free(u);
+        return NULL;
+    }
+    wr_init_heap(&u->octets, max);
+    memcpy(u->iccid, iccid.p, ICCID_OCTETS);
+    u->max_major = max_major;
+    u->trace = trace;
+    return u;
+}
+
+void upp_free(struct upp **u)
+{
+    if (*u == NULL)
+        return;
+    wr_done(&(*u)->octets);
+    free(*u);
+    *u = NULL;
+}
+
+struct rd upp_elements(const struct upp *u)
+{
+    return wr_view(&u->octets);
+}
+
+static void add_status(struct upp *u, const struct pe *pe, enum pe_status code, bool has_offset,
+                       size_t offset)
+{
+    if (u->n_statuses == MAX_WARNINGS)
+        u->n_statuses--; /* the last one told is the newest */
+    u->statuses[u->n_statuses++] = (struct status){
+        .code = code,
+        .has_identification = pe != NULL && pe->has_identification,
+        .identification = pe != NULL ? pe->identification : 0,
+        .has_offset = has_offset,
+        .offset = offset,
+    };
+}
+
+static int abort_with(struct upp *u, const struct pe *pe, enum pe_status code, size_t offset,
+                      const char *why)
+{
+    trace_check(u->trace, "profile element %s %u: status %d: %s (TCA 8.11)",
+                pe != NULL && pe->kind != NULL ? pe->kind->name : "?",
+                pe != NULL ? pe->identification : 0u, code, why);
+    add_status(u, pe, code, true, offset);
+    u->aborted = true;
+    return UPP_PE_ERROR;
+}
+
+/* Aborts when the element is mandated; else a warning, and the element is kept as it is. */
+static int warn_with(struct upp *u, const struct pe *pe, enum pe_status code, size_t offset,
+                     const char *why)
+{
+    if (pe->mandated)
+        return abort_with(u, pe, code, offset, why);
+    trace_check(u->trace, "profile element %s %u: warning %d: %s (TCA 8.11)",
+                pe->kind != NULL ? pe->kind->name : "?", pe->identification, code, why);
+    add_status(u, pe, code, offset != 0, offset);
+    return UPP_OK;
+}
+
+void upp_response(const struct upp *u, struct wr *ret)
+{
+    struct wr_mark response = tlv_open(ret, 0x30);
+    struct wr_mark list = tlv_open(ret, 0xA0);
+    for (size_t i = 0; i < u->n_statuses; i++) {
+        const struct status *s = &u->statuses[i];
+        struct wr_mark one = tlv_open(ret, 0x30);
+        tlv_put_uint(ret, 0x80, s->code);
+        if (s->has_identification)
+            tlv_put_uint(ret, 0x81, s->identification);
+        if (s->has_offset)
+            tlv_put_uint(ret, 0x83, s->offset);
+        tlv_close(ret, one);
+    }
+    if (!u->aborted) {
+        struct wr_mark ok = tlv_open(ret, 0x30);
+        tlv_put_uint(ret, 0x80, PE_OK);
+        tlv_close(ret, ok);
+    }
+    tlv_close(ret, list);
+    if (u->aborted)
+        tlv_put(ret, 0x81, rd_of(NULL, 0)); /* profileInstallationAborted */
+    tlv_close(ret, response);
+}
+
+/* --- ProfileHeader ---------------------------------------------------------------------------- */
+
+/* The header has the digits in their order, EF.ICCID swapped. */
+static bool iccid_matches(const struct upp *u, struct rd header_iccid)
+{
+    for (size_t i = 0; i < ICCID_OCTETS; i++) {
+        uint8_t b = header_iccid.p[i];
+        if (u->iccid[i] != (uint8_t)(b << 4 | b >> 4))
+            return false;
+    }
+    return true;
+}
+
+static int check_header_lists(struct upp *u, const struct pe *pe)
+{
+    struct rd body = pe->tlv.value;
+    struct tlv list, one;
+
+    if (tlv_find(body, TAG_SERVICES, &list))
+        for (struct rd in = list.value; tlv_get(&in, &one) == 0;)
+            if (!service_is_known(one.tag))
+                return abort_with(u, pe, PE_FEATURE_NOT_SUPPORTED,
+                                  (size_t)(one.whole.p - pe->tlv.whole.p),
+                                  "a mandatory service is not supported");
+    if (tlv_find(body, TAG_GFSTE_LIST, &list))
+        for (struct rd in = list.value; tlv_get(&in, &one) == 0;)
+            if (!template_is_known(one.value))
+                return abort_with(u, pe, PE_TEMPLATE_NOT_SUPPORTED,
+                                  (size_t)(one.whole.p - pe->tlv.whole.p),
+                                  "a mandatory file template is not supported");
+    if (tlv_find(body, TAG_MANDATORY_AIDS, &list) && list.value.n > 0)
+        return abort_with(u, pe, PE_LIB_NOT_SUPPORTED, (size_t)(list.whole.p - pe->tlv.whole.p),
+                          "a mandatory library is not there");
+    if (tlv_find(body, TAG_IOT_OPTIONS, &list))
+        return abort_with(u, pe, PE_FEATURE_NOT_SUPPORTED,
+                          (size_t)(list.whole.p - pe->tlv.whole.p),
+                          "IoT minimal profiles are not supported");
+    return UPP_OK;
+}
+
+static int check_header(struct upp *u, const struct pe *pe)
+{
+    struct tlv major, iccid;
+    uint64_t version;
+
+    if (!tlv_find(pe->tlv.value, TAG_MAJOR_VERSION, &major) ||
+        tlv_uint(major.value, &version) != 0 ||
+        !tlv_find(pe->tlv.value, TAG_HEADER_ICCID, &iccid) || iccid.value.n != ICCID_OCTETS)
+        return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0, "the header lacks a field");
+    if (version < MIN_MAJOR || version > u->max_major)
+        return abort_with(u, pe, PE_UNSUPPORTED_PROFILE_VERSION,
+                          (size_t)(major.whole.p - pe->tlv.whole.p),
+                          "the major version is not supported");
+    if (!iccid_matches(u, iccid.value)) {
+        trace_check(u->trace, "the header's ICCID is not the one of the metadata (SGP.22 5.5.3)");
+        return UPP_ICCID_MISMATCH;
+    }
+    return check_header_lists(u, pe);
+}
+
+/* --- one element ------------------------------------------------------------------------------ */
+
+/* What its PEHeader says; the ProfileHeader has none. */
+static void read_pe_header(struct pe *pe)
+{
+    struct tlv header, t;
+    uint64_t number;
+
+    if (pe->kind != NULL && (pe->kind->rules & FIRST)) {
+        pe->mandated = true;
+        return;
+    }
+    if (!tlv_find(pe->tlv.value, TAG_PE_HEADER, &header))
+        return;
+    pe->mandated = tlv_find(header.value, TAG_MANDATED, &t);
+    if (tlv_find(header.value, TAG_IDENTIFICATION, &t) && tlv_uint(t.value, &number) == 0 &&
+        number <= MAX_IDENTIFICATION) {
+        pe->has_identification = true;
+        pe->identification = (uint16_t)number;
+    }
+}
+
+/* Identifications are unique within a package; 0 serves those that do not care. */
+static bool identification_is_new(struct upp *u, const struct pe *pe)
+{
+    uint8_t *octet = &u->identifications[pe->identification / 8];
+    uint8_t bit = (uint8_t)(1u << pe->identification % 8);
+
+    if (!pe->has_identification || pe->identification == 0)
+        return true;
+    bool new = (*octet & bit) == 0;
+    *octet |= bit;
+    return new;
+}
+
+/* TCA 8.1.3: may this element stand here? */
+static int check_order(struct upp *u, const struct pe *pe)
+{
+    bool is_first = u->parsed == 0;
+    unsigned rules = pe->kind != NULL ? pe->kind->rules : 0;
+    size_t i = pe->kind != NULL ? (size_t)(pe->kind - elements) : 0;
+    const char *why = NULL;
+
+    if (is_first != ((rules & FIRST) != 0))
+        why = "the header is not first, or stands twice";
+    else if ((rules & ONCE) && (u->seen & UINT64_C(1) << i))
+        why = "the element stands twice";
+    else if ((rules & IN_MF) && !u->has_root)
+        why = "there is no MF yet";
+    else if (!identification_is_new(u, pe))
+        why = "its identification is used already";
+    if (why != NULL)
+        return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0, why);
+    if (pe->kind != NULL)
+        u->seen |= UINT64_C(1) << i;
+    u->has_root = u->has_root || (rules & ROOT);
+    u->ended = (rules & LAST) != 0;
+    return UPP_OK;
+}
+
+/* Structure and bounds, by the ASN.1. */
+static int check_structure(struct upp *u, const struct pe *pe)
+{
+    struct der_report report;
+    void *value = NULL;
+    int err = der_decode_report(&asn_DEF_ProfileElement, pe->tlv.whole.p, pe->tlv.whole.n, &value,
+                                &report);
+
+    if (err == ERR_NOMEM)
+        return err;
+    if (err != 0)
+        return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0,
+                          "it does not decode as its ASN.1 type");
+    der_free(&asn_DEF_ProfileElement, value);
+    if (report.unknown > 0)
+        return warn_with(u, pe, PE_INVALID_PARAMETER, report.unknown_at, "it has an unknown field");
+    return UPP_OK;
+}
+
+static int check_element(struct upp *u, const struct pe *pe)
+{
+    struct tlv id;
+
+    TRY(check_order(u, pe));
+    if (pe->kind == NULL)
+        return warn_with(u, pe, PE_NOT_SUPPORTED, 0, "there is no such element");
+    TRY(check_structure(u, pe));
+    if (pe->kind->rules & FIRST)
+        return check_header(u, pe);
+    if (!pe->has_identification)
+        return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0, "its identification is missing");
+    if ((pe->kind->rules & TEMPLATE) && tlv_find(pe->tlv.value, TAG_TEMPLATE_ID, &id) &&
+        !template_is_known(id.value))
+        return warn_with(u, pe, PE_TEMPLATE_NOT_SUPPORTED,
+                         (size_t)(id.whole.p - pe->tlv.whole.p), "the template is not supported");
+    if (pe->kind->rules & RUNTIME)
+        return warn_with(u, pe, PE_RUNTIME_NOT_SUPPORTED, 0, "there is no application runtime");
+    return UPP_OK;
+}
+
+/* Is one whole element there?  *ret_whole says; a header that cannot be is an error. */
+static int next_element(struct upp *u, struct rd rest, struct pe *ret, bool *ret_whole)
+{
+    struct rd in = rest;
+    uint32_t tag;
+    size_t len;
+
+    *ret_whole = false;
+    if (tlv_header(&in, &tag, &len) != 0) {
+        if (rest.n < LONGEST_HEADER)
+            return UPP_OK;
+        return abort_with(u, NULL, PE_INVALID_REQUEST_FORMAT, 0, "an element's header is broken");
+    }
+    if (len > u->octets.max - u->parsed)
+        return UPP_NO_SPACE;
+    if (tlv_get(&rest, &ret->tlv) != 0)
+        return UPP_OK;
+    ret->kind = element_find(ret->tlv.tag);
+    read_pe_header(ret);
+    *ret_whole = true;
+    return UPP_OK;
+}
+
+int upp_take(struct upp *u, struct rd octets)
+{
+    wr_put_rd(&u->octets, octets);
+    if (u->octets.failed)
+        return UPP_NO_SPACE;
+    for (;;) {
+        struct rd rest = rd_of(u->octets.p + u->parsed, u->octets.n - u->parsed);
+        struct pe pe = { 0 };
+        bool whole;
+
+        if (u->ended)
+            return rest.n == 0 ? UPP_OK : UPP_AFTER_END;
+        TRY(next_element(u, rest, &pe, &whole));
+        if (!whole)
+            return UPP_OK;
+        TRY(check_element(u, &pe));
+        u->parsed += pe.tlv.whole.n;
+    }
+}
+
+int upp_finish(struct upp *u)
+{
+    if (u->ended)
+        return UPP_OK;
+    return abort_with(u, NULL, PE_INVALID_REQUEST_FORMAT, 0, "the package ends before PE-End");
+}

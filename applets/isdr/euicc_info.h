@@ -1,0 +1,10 @@
+/* euicc_info.h - EUICCInfo2 for those who sign it. */
+#ifndef APPLETS_ISDR_EUICC_INFO_H
+#define APPLETS_ISDR_EUICC_INFO_H
+
+#include "os/euicc.h"
+
+/* EUICCInfo2 (SGP.22 5.7.8), whole, as GetEUICCInfo2 answers it. */
+int euicc_info2_put(struct euicc *e, struct wr *w);
+
+#endif

@@ -1,0 +1,314 @@
+/* profile_store.c - the profiles. */
+#include "applets/isdr/profile_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "applets/isdr/es10.h"
+#include "os/tlv.h"
+
+enum {
+    /* Fields of the record. */
+    TAG_METADATA = 0xBF25, /* StoreMetadataRequest */
+    TAG_DP_PROPRIETARY = 0xB8,
+    TAG_NICKNAME = 0x90,
+    TAG_RECORD_CI = 0xC0,
+    TAG_RECORD_SIZE = 0xC1,
+    TAG_RECORD_PRELOADED = 0xC2,
+
+    TAG_PROFILE_CLASS = 0x95,
+    TAG_PPRS = 0x99,
+
+    RECORD_MAX = 1 << 16,
+};
+
+#define KEY_ENABLED "isdr/enabled"
+#define KEY_RESUMES "isdr/resumes"
+#define KEY_USED    "isdr/used"
+#define KEY_COUNT   "isdr/profiles"
+
+static const uint8_t isdp_prefix[] = { 0xA0, 0x00, 0x00, 0x05, 0x59, 0x10, 0x10,
+                                       0xFF, 0xFF, 0xFF, 0xFF, 0x89, 0x00 };
+
+void isdp_aid(uint16_t index, uint8_t ret[AID_MAX_LEN])
+{
+    memcpy(ret, isdp_prefix, sizeof isdp_prefix);
+    ret[13] = (uint8_t)(index >> 8);
+    ret[14] = (uint8_t)index;
+    ret[15] = 0;
+}
+
+static void record_key(uint16_t index, char ret[NVM_KEY_MAX])
+{
+    snprintf(ret, NVM_KEY_MAX, "profile/%04x", index);
+}
+
+static void elements_key(uint16_t index, char ret[NVM_KEY_MAX])
+{
+    snprintf(ret, NVM_KEY_MAX, "isdp/%04x/elements", index);
+}
+
+static void iccid_key(struct rd iccid, char ret[NVM_KEY_MAX])
+{
+    size_t at = (size_t)snprintf(ret, NVM_KEY_MAX, "isdr/iccid/");
+
+    for (size_t i = 0; i < ICCID_LEN; i++)
+        at += (size_t)snprintf(ret + at, NVM_KEY_MAX - at, "%02x", iccid.p[i]);
+}
+
+/* --- one record ------------------------------------------------------------------------------- */
+
+static bool parse_metadata(struct profile *p)
+{
+    struct tlv iccid, class, pprs;
+
+    if (!tlv_find(p->metadata, TAG_ICCID, &iccid) || iccid.value.n != ICCID_LEN)
+        return false;
+    p->iccid = iccid.value;
+    p->profile_class = CLASS_OPERATIONAL;
+    if (tlv_find(p->metadata, TAG_PROFILE_CLASS, &class) &&
+        tlv_uint(class.value, &p->profile_class) != 0)
+        return false;
+    return !tlv_find(p->metadata, TAG_PPRS, &pprs) || tlv_bits(pprs.value, &p->pprs) == 0;
+}
+
+static bool parse_record(struct profile *p)
+{
+    struct rd in = wr_view(&p->object);
+    struct tlv metadata, size, ci, t;
+    uint64_t preloaded = 0;
+
+    if (wr_failed(&p->object) != 0 || !tlv_find(in, TAG_METADATA, &metadata) ||
+        !tlv_find(in, TAG_RECORD_SIZE, &size) || !tlv_find(in, TAG_RECORD_CI, &ci) ||
+        tlv_uint(size.value, &p->size) != 0)
+        return false;
+    p->metadata = metadata.value;
+    p->ci_pkid = ci.value;
+    if (tlv_find(in, TAG_NICKNAME, &t))
+        p->nickname = t.value;
+    if (tlv_find(in, TAG_DP_PROPRIETARY, &t))
+        p->dp_proprietary = t.whole;
+    if (tlv_find(in, TAG_RECORD_PRELOADED, &t) && tlv_uint(t.value, &preloaded) != 0)
+        return false;
+    p->preloaded = preloaded != 0;
+    return parse_metadata(p);
+}
+
+int profile_load(struct euicc *e, uint16_t index, struct profile *ret, bool *ret_found)
+{
+    struct profile p = { .index = index };
+    char key[NVM_KEY_MAX];
+    int err;
+
+    record_key(index, key);
+    wr_init_heap(&p.object, RECORD_MAX);
+    err = nvm_get(e->nvm, key, &p.object, ret_found);
+    if (err == 0 && *ret_found && !parse_record(&p))
+        err = FAULT(&e->trace, ERR_NVM, "%s is damaged", key);
+    if (err != 0 || !*ret_found) {
+        profile_done(&p);
+        return err;
+    }
+    *ret = p;
+    return 0;
+}
+
+void profile_done(struct profile *p)
+{
+    wr_done(&p->object);
+}
+
+static int store_record(struct euicc *e, const struct profile *p)
+{
+    char key[NVM_KEY_MAX];
+    struct wr w;
+
+    wr_init_heap(&w, RECORD_MAX);
+    tlv_put(&w, TAG_METADATA, p->metadata);
+    if (p->nickname.n > 0)
+        tlv_put(&w, TAG_NICKNAME, p->nickname);
+    wr_put_rd(&w, p->dp_proprietary);
+    tlv_put(&w, TAG_RECORD_CI, p->ci_pkid);
+    tlv_put_uint(&w, TAG_RECORD_SIZE, p->size);
+    tlv_put_uint(&w, TAG_RECORD_PRELOADED, p->preloaded);
+    record_key(p->index, key);
+    int err = wr_failed(&w);
+    if (err == 0)
+        err = nvm_put(e->nvm, key, wr_view(&w));
+    wr_done(&w);
+    return err;
+}
+
+int profile_set_nickname(struct euicc *e, const struct profile *p, struct rd nickname)
+{
+    struct profile changed = *p;
+
+    changed.nickname = nickname;
+    return store_record(e, &changed);
+}
+
+/* --- finding ---------------------------------------------------------------------------------- */
+
+static int get_index(struct euicc *e, const char *key, uint16_t *ret)
+{
+    uint64_t index;
+
+    TRY(nvm_get_uint(e->nvm, key, NO_PROFILE, &index));
+    *ret = (uint16_t)index;
+    return 0;
+}
+
+int profile_find_iccid(struct euicc *e, struct rd iccid, uint16_t *ret_index)
+{
+    char key[NVM_KEY_MAX];
+
+    *ret_index = NO_PROFILE;
+    if (iccid.n != ICCID_LEN)
+        return 0;
+    iccid_key(iccid, key);
+    return get_index(e, key, ret_index);
+}
+
+int profile_find_aid(struct euicc *e, struct rd aid, uint16_t *ret_index)
+{
+    uint8_t whole[AID_MAX_LEN];
+    char key[NVM_KEY_MAX];
+    struct wr nothing;
+    bool found = false;
+
+    *ret_index = NO_PROFILE;
+    if (aid.n != AID_MAX_LEN)
+        return 0;
+    uint16_t index = (uint16_t)(aid.p[13] << 8 | aid.p[14]);
+    isdp_aid(index, whole);
+    if (!rd_equal(aid, rd_of(whole, sizeof whole)))
+        return 0;
+    record_key(index, key);
+    wr_init(&nothing, NULL, 0);
+    TRY(nvm_get(e->nvm, key, &nothing, &found));
+    if (found)
+        *ret_index = index;
+    return 0;
+}
+
+int profile_next(struct euicc *e, uint16_t *index)
+{
+    char key[NVM_KEY_MAX] = "";
+    bool found;
+
+    if (*index != NO_PROFILE)
+        record_key(*index, key);
+    TRY(nvm_next(e->nvm, "profile/", key, &found));
+    unsigned next = NO_PROFILE;
+    if (found && sscanf(key, "profile/%4x", &next) != 1)
+        return FAULT(&e->trace, ERR_NVM, "strange key %s", key);
+    *index = (uint16_t)next;
+    return 0;
+}
+
+/* --- room ------------------------------------------------------------------------------------- */
+
+int profile_free_memory(struct euicc *e, uint64_t *ret)
+{
+    uint64_t used, count;
+    uint64_t total = setting_number(&e->settings, SET_NVM_TOTAL);
+
+    TRY(nvm_get_uint(e->nvm, KEY_USED, 0, &used));
+    TRY(nvm_get_uint(e->nvm, KEY_COUNT, 0, &count));
+    bool full = count >= setting_number(&e->settings, SET_MAX_PROFILES);
+    *ret = full || used > total ? 0 : total - used;
+    return 0;
+}
+
+/* Adds a profile to the sums, or takes it off. */
+static int account(struct euicc *e, uint64_t size, bool add)
+{
+    uint64_t used, count;
+
+    TRY(nvm_get_uint(e->nvm, KEY_USED, 0, &used));
+    TRY(nvm_get_uint(e->nvm, KEY_COUNT, 0, &count));
+    if (!add && (used < size || count == 0))
+        return FAULT(&e->trace, ERR_NVM, "the sum of profile sizes is wrong");
+    TRY(nvm_put_uint(e->nvm, KEY_USED, add ? used + size : used - size));
+    return nvm_put_uint(e->nvm, KEY_COUNT, add ? count + 1 : count - 1);
+}
+
+int profile_next_index(struct euicc *e, uint16_t *ret)
+{
+    uint16_t index = NO_PROFILE, lowest = ISDP_FIRST;
+    uint64_t room;
+
+    TRY(profile_free_memory(e, &room));
+    if (room == 0)
+        return ERR_SPACE;
+    for (;;) {
+        TRY(profile_next(e, &index));
+        if (index != lowest)
+            break;
+        lowest++;
+    }
+    *ret = lowest;
+    return 0;
+}
+
+int profile_add(struct euicc *e, uint16_t index, const struct profile_new *n)
+{
+    char key[NVM_KEY_MAX];
+    uint64_t room;
+    struct profile p = {
+        .index = index,
+        .metadata = n->metadata,
+        .dp_proprietary = n->dp_proprietary,
+        .ci_pkid = n->ci_pkid,
+        .preloaded = n->preloaded,
+        .size = n->metadata.n + n->dp_proprietary.n + n->elements.n,
+    };
+
+    if (!parse_metadata(&p))
+        return ERR_BUG;
+    TRY(profile_free_memory(e, &room));
+    if (p.size > room)
+        return ERR_SPACE;
+    TRY(account(e, p.size, true));
+    elements_key(index, key);
+    TRY(nvm_put(e->nvm, key, n->elements));
+    iccid_key(p.iccid, key);
+    TRY(nvm_put_uint(e->nvm, key, index));
+    return store_record(e, &p);
+}
+
+int profile_remove(struct euicc *e, const struct profile *p)
+{
+    char key[NVM_KEY_MAX];
+
+    TRY(account(e, p->size, false));
+    iccid_key(p->iccid, key);
+    TRY(nvm_del(e->nvm, key));
+    record_key(p->index, key);
+    TRY(nvm_del(e->nvm, key));
+    snprintf(key, sizeof key, "isdp/%04x/", p->index);
+    return nvm_del_all(e->nvm, key);
+}
+
+/* --- which one is enabled --------------------------------------------------------------------- */
+
+int profile_enabled(struct euicc *e, uint16_t *ret_index)
+{
+    return get_index(e, KEY_ENABLED, ret_index);
+}
+
+int profile_get_switch(struct euicc *e, struct profile_switch *ret)
+{
+    struct profile_switch s = { 0 };
+
+    TRY(get_index(e, KEY_ENABLED, &s.enabled));
+    TRY(get_index(e, KEY_RESUMES, &s.resumes));
+    *ret = s;
+    return 0;
+}
+
+int profile_set_switch(struct euicc *e, const struct profile_switch *s)
+{
+    TRY(nvm_put_uint(e->nvm, KEY_ENABLED, s->enabled));
+    return nvm_put_uint(e->nvm, KEY_RESUMES, s->resumes);
+}

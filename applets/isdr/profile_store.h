@@ -1,0 +1,84 @@
+/* profile_store.h - the profiles: their metadata, which one is enabled, and how much room is left.
+ *
+ * NVM (docs/STATE.md): "profile/XXXX" is a profile's record and "isdp/XXXX/..." what is in
+ * it, where XXXX is the part of its AID that differs; "isdr/iccid/..." finds it by ICCID.
+ * "isdr/enabled" is the one enabled profile, so that two cannot be. */
+#ifndef APPLETS_ISDR_PROFILE_STORE_H
+#define APPLETS_ISDR_PROFILE_STORE_H
+
+#include "os/euicc.h"
+
+enum {
+    ICCID_LEN = 10,
+    NICKNAME_MAX = 64,
+    ISDP_FIRST = 0x0010, /* SGP.22 2.4.2: ISD-P AIDs from 0010 on */
+    ISDP_LAST = 0xFFFF,
+    NO_PROFILE = 0,
+};
+
+enum profile_class { CLASS_TEST = 0, CLASS_PROVISIONING = 1, CLASS_OPERATIONAL = 2 };
+
+enum {
+    PPR_UPDATE_CONTROL = 1 << 0, /* PprIds, SGP.22 2.8.1 */
+    PPR1_NO_DISABLE = 1 << 1,
+    PPR2_NO_DELETE = 1 << 2,
+};
+
+/* One profile, loaded; the views point into object. */
+struct profile {
+    struct wr object;
+    uint16_t index; /* XXXX of its AID */
+    struct rd metadata; /* contents of StoreMetadataRequest as received */
+    struct rd iccid;
+    struct rd nickname;       /* n == 0: none */
+    struct rd dp_proprietary; /* B8 whole as received; n == 0: none */
+    struct rd ci_pkid;        /* CI of its download: whose certificate signs its notifications */
+    uint64_t size;            /* octets it takes */
+    uint64_t profile_class;
+    uint32_t pprs;
+    bool preloaded; /* by the EUM */
+};
+
+/* A new one, to be added. */
+struct profile_new {
+    struct rd metadata, dp_proprietary, ci_pkid;
+    struct rd elements; /* the profile package */
+    bool preloaded;
+};
+
+/* Which profile is enabled, and which operational one comes back when the test profile ends. */
+struct profile_switch {
+    bool pending; /* the rest is to be restored if the terminal refuses to REFRESH */
+    uint16_t enabled, resumes;
+    uint64_t first_notification; /* made by the switch, up to last */
+    uint64_t last_notification;
+};
+
+void isdp_aid(uint16_t index, uint8_t ret[AID_MAX_LEN]);
+
+int profile_load(struct euicc *e, uint16_t index, struct profile *ret, bool *ret_found);
+void profile_done(struct profile *p);
+
+/* By ICCID (10 octets) or ISD-P AID; *ret_index is NO_PROFILE when there is none. */
+int profile_find_iccid(struct euicc *e, struct rd iccid, uint16_t *ret_index);
+int profile_find_aid(struct euicc *e, struct rd aid, uint16_t *ret_index);
+
+/* Walks all profiles in order of AID: *index is NO_PROFILE to begin with and again at the end. */
+int profile_next(struct euicc *e, uint16_t *index);
+
+/* Octets that are free; 0 when no further profile fits for another reason. */
+int profile_free_memory(struct euicc *e, uint64_t *ret);
+
+/* The AID that the next profile gets, or ERR_SPACE. */
+int profile_next_index(struct euicc *e, uint16_t *ret);
+
+/* ERR_SPACE when it does not fit. */
+int profile_add(struct euicc *e, uint16_t index, const struct profile_new *p);
+int profile_remove(struct euicc *e, const struct profile *p);
+int profile_set_nickname(struct euicc *e, const struct profile *p, struct rd nickname);
+
+int profile_enabled(struct euicc *e, uint16_t *ret_index);
+int profile_get_switch(struct euicc *e, struct profile_switch *ret);
+int profile_set_switch(struct euicc *e, const struct profile_switch *s);
+
+#endif

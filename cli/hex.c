@@ -1,0 +1,43 @@
+/* hex.c - octets as hexadecimal digits and back. */
+#include "cli/hex.h"
+
+#include <ctype.h>
+
+void hex_print(FILE *to, const uint8_t *bytes, size_t n)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < n; i++) {
+        fputc(digits[bytes[i] >> 4], to);
+        fputc(digits[bytes[i] & 0xF], to);
+    }
+}
+
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return -1;
+}
+
+int hex_parse(const char *text, uint8_t *ret, size_t size, size_t *ret_n)
+{
+    size_t n = 0;
+
+    for (const char *c = text; *c != '\0'; c++) {
+        if (isblank((unsigned char)*c))
+            continue;
+        int high = digit(c[0]);
+        int low = high < 0 ? -1 : digit(c[1]);
+        if (low < 0 || n == size)
+            return -1;
+        ret[n++] = (uint8_t)(high << 4 | low);
+        c++;
+    }
+    *ret_n = n;
+    return 0;
+}

@@ -1,0 +1,25 @@
+/* session.h - a card in use by run or apdu: opened, traced, and stopped by signals. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+
+#include <stdio.h>
+
+#include "cli/options.h"
+#include "cli/pcap.h"
+#include "lib/softeuicc.h"
+
+struct session {
+    struct softeuicc *card;
+    struct softeuicc_crypto *crypto;
+    FILE *trace;     /* NULL: none */
+    FILE *pcap_file; /* NULL: none */
+    struct pcap pcap;
+    int stop_fd; /* readable after SIGINT, SIGTERM or SIGHUP, which no longer end the program */
+};
+
+/* Opens the card that args names, with --trace, --pcap and --seed.  An exit status; whatever it
+ * is, session_close() frees. */
+int session_open(struct session *s, const struct arguments *args);
+void session_close(struct session *s);
+
+#endif

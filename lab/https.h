@@ -1,0 +1,52 @@
+/* https.h - an HTTPS server for the lab: one event loop, requests with bodies of a bounded size,
+ * an orderly end on SIGINT and SIGTERM.  The only file of the lab that includes OpenSSL. */
+#ifndef LAB_HTTPS_H
+#define LAB_HTTPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lab/util.h"
+
+enum {
+    HTTPS_MAX_BODY = 1024 * 1024,
+    HTTPS_MAX_HEADERS = 16 * 1024,
+    HTTPS_TIMEOUT_SECONDS = 30,
+};
+
+struct https_request {
+    const char *path;     /* without a query */
+    const char *protocol; /* X-Admin-Protocol, or NULL */
+    struct rd body;
+};
+
+struct https_reply {
+    int status;                 /* HTTP status code */
+    const char *content_type;   /* NULL: no body */
+    char *body;                 /* malloc'd text; the server frees it */
+};
+
+/* Answers a POST. */
+typedef void https_handler(void *ctx, const struct https_request *request,
+                           struct https_reply *ret);
+
+struct https_config {
+    const char *bind_address;
+    uint16_t port;              /* 0: any free one */
+    struct rd certificate, key; /* DER */
+    bool tls12_only;            /* brainpool certificates have no place in TLS 1.3 */
+    const char *protocol;       /* X-Admin-Protocol of the answers, or NULL */
+    https_handler *handler;
+    void *ctx;
+};
+
+struct https_server;
+int https_listen(const struct https_config *config, struct https_server **ret,
+                 struct lab_error *e);
+uint16_t https_port(const struct https_server *server);
+
+/* Serves until SIGINT or SIGTERM: 0, or negative when the event loop fails. */
+int https_run(struct https_server *server);
+void https_free(struct https_server **server);
+
+#endif

@@ -1,0 +1,598 @@
+/* ipa_download.c - profile download and installation (SGP.22 3.1.2, 3.1.3, 4.1).
+ *
+ * A failure after AuthenticateServer cancels the session on the eUICC and, while the server still
+ * knows it, on the server. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "lab/ipa.h"
+#include "lab/rsp.h"
+#include "os/err.h"
+#include "os/tlv.h"
+#include "os/x509.h"
+
+enum {
+    MESSAGE_MAX = 64 * 1024,
+    BPP_MAX = 16 * 1024 * 1024,
+    BSP_MAC = 8,
+    IMEI_DIGITS = 15,
+    OID_TEXT_LEN = 128,
+    BAR_WIDTH = 40,
+
+    TAG_SEQUENCE = 0x30,
+    TAG_BOOLEAN = 0x01,
+    TAG_OCTET_STRING = 0x04,
+    TAG_EUICC_INFO1 = 0xBF20,
+    TAG_GET_CHALLENGE = 0xBF2E,
+    TAG_AUTHENTICATE_SERVER = 0xBF38,
+    TAG_PREPARE_DOWNLOAD = 0xBF21,
+    TAG_CANCEL_SESSION = 0xBF41,
+    TAG_BPP = 0xBF36,
+    TAG_INITIALISE = 0xBF23,
+    TAG_FIRST_87 = 0xA0,
+    TAG_SEQUENCE_88 = 0xA1,
+    TAG_SECOND_87 = 0xA2,
+    TAG_SEQUENCE_86 = 0xA3,
+    TAG_RESPONSE_ERROR = 0xA1,
+};
+
+/* CancelSessionReason, SGP.22 5.7.14 */
+enum cancel_reason {
+    CANCEL_POSTPONED = 1,
+    CANCEL_METADATA_MISMATCH = 4,
+    CANCEL_LOAD_BPP_ERROR = 5,
+    CANCEL_UNDEFINED = 127,
+};
+
+/* An activation code, SGP.22 4.1. */
+struct activation_code {
+    char address[RSP_TEXT_MAX];
+    char matching_id[RSP_TEXT_MAX];
+    char oid[OID_TEXT_LEN]; /* "": any */
+    bool code_required;
+};
+
+struct download {
+    struct ipa *ipa;
+    struct activation_code ac;
+    cJSON *answer;              /* the server's last one */
+    struct wr metadata;         /* BF25 from AuthenticateClient */
+    struct wr message;          /* to be sent to the eUICC */
+    struct wr part;             /* a field of an answer */
+    char transaction_id[2 * TRANSACTION_ID_MAX + 1];
+    bool euicc_has_session;
+    bool server_has_session;
+    enum cancel_reason reason;
+    struct rsp_notification result;
+};
+
+/* --- the activation code ---------------------------------------------------------------------- */
+
+/* Up to the next '$'; what follows it goes to *at, NULL at the end. */
+static bool take_field(const char **at, char *ret, size_t size)
+{
+    if (*at == NULL) {
+        ret[0] = '\0';
+        return true;
+    }
+    size_t n = strcspn(*at, "$");
+    bool fits = copy_rd(rd_of(*at, n), ret, size);
+    *at = (*at)[n] == '$' ? *at + n + 1 : NULL;
+    return fits;
+}
+
+static int read_activation_code(const char *text, struct activation_code *ret, struct lab_error *e)
+{
+    struct activation_code ac;
+    char format[8], flag[8];
+    const char *at = strncmp(text, "LPA:", 4) == 0 ? text + 4 : text;
+
+    if (!take_field(&at, format, sizeof format) || strcmp(format, "1") != 0 || at == NULL)
+        return lab_fail(e, "not an activation code: it does not begin with LPA:1$");
+    if (!take_field(&at, ac.address, sizeof ac.address) || ac.address[0] == '\0' || at == NULL ||
+        !take_field(&at, ac.matching_id, sizeof ac.matching_id) ||
+        !take_field(&at, ac.oid, sizeof ac.oid) || !take_field(&at, flag, sizeof flag) ||
+        (flag[0] != '\0' && strcmp(flag, "1") != 0))
+        return lab_fail(e, "not an activation code: LPA:1$address$matchingId[$oid][$1]");
+    ac.code_required = flag[0] == '1';
+    *ret = ac;
+    return 0;
+}
+
+/* Contents of an OBJECT IDENTIFIER as dotted text. */
+static bool oid_text(struct rd oid, char *ret, size_t size)
+{
+    unsigned long arc = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < oid.n; i++) {
+        if (arc > ULONG_MAX >> 8)
+            return false;
+        arc = arc << 7 | (oid.p[i] & 0x7Fu);
+        if (oid.p[i] & 0x80)
+            continue;
+        int wrote;
+        if (n == 0) {
+            unsigned long first = arc < 80 ? arc / 40 : 2;
+            wrote = snprintf(ret, size, "%lu.%lu", first, arc - 40 * first);
+        } else {
+            wrote = snprintf(ret + n, size - n, ".%lu", arc);
+        }
+        if (wrote < 0 || (size_t)wrote >= size - n)
+            return false;
+        n += (size_t)wrote;
+        arc = 0;
+    }
+    return n > 0;
+}
+
+/* --- progress --------------------------------------------------------------------------------- */
+
+static void tell_step(const struct ipa *ipa, const char *what)
+{
+    if (!ipa->json) {
+        printf("%s\n", what);
+        fflush(stdout);
+    }
+}
+
+static void tell_bar(const struct ipa *ipa, size_t sent, size_t all)
+{
+    if (ipa->json || !isatty(STDOUT_FILENO))
+        return;
+    int filled = (int)(BAR_WIDTH * sent / all);
+    printf("\r[%.*s%*s] %zu/%zu", filled, "########################################",
+           BAR_WIDTH - filled, "", sent, all);
+    if (sent == all)
+        printf("\n");
+    fflush(stdout);
+}
+
+/* --- both ends -------------------------------------------------------------------------------- */
+
+static int post(struct download *d, const char *function, cJSON *request, struct lab_error *e)
+{
+    struct es9p_refusal refusal;
+    cJSON *answer = NULL;
+
+    int r = es9p_call(d->ipa->server, d->ac.address, function, request, &answer, &refusal, e);
+    cJSON_Delete(request);
+    if (r != 0) {
+        if (strcmp(refusal.subject, "8.2.7") == 0) /* a confirmation code can be tried again */
+            d->reason = CANCEL_POSTPONED;
+        return r;
+    }
+    cJSON_Delete(d->answer);
+    d->answer = answer;
+    return answer != NULL ? 0 : lab_fail(e, "%s: the answer is empty", function);
+}
+
+static void put_base64(cJSON *out, const char *name, struct rd v)
+{
+    char *text = base64_text(v);
+
+    if (text != NULL)
+        cJSON_AddStringToObject(out, name, text);
+    free(text);
+}
+
+/* {transactionId, NAME: base64} */
+static cJSON *message_json(const struct download *d, const char *name, struct rd message)
+{
+    cJSON *out = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(out, "transactionId", d->transaction_id);
+    put_base64(out, name, message);
+    return out;
+}
+
+/* Appends a field of the server's answer to the message for the eUICC. */
+static int add_part(struct download *d, const char *field, struct lab_error *e)
+{
+    TRY(es9p_get(d->answer, field, &d->part, e));
+    wr_put_rd(&d->message, wr_view(&d->part));
+    return 0;
+}
+
+static int get_value(struct ipa *ipa, uint32_t tag, struct rd *ret, struct lab_error *e)
+{
+    uint8_t room[8];
+    struct wr request;
+
+    wr_init(&request, room, sizeof room);
+    tlv_put_header(&request, tag, 0);
+    return ipa_call(ipa, &request, ret, e);
+}
+
+/* An error response of AuthenticateServer or PrepareDownload: A1 { 80, 02 code }. */
+static int check_response(struct rd answer, enum code_list list, const char *function,
+                          struct lab_error *e)
+{
+    struct tlv error, code;
+    uint64_t v;
+
+    if (!tlv_find(answer, TAG_RESPONSE_ERROR, &error))
+        return 0;
+    if (!tlv_find(error.value, 0x02, &code) || tlv_uint(code.value, &v) != 0)
+        return lab_fail(e, "%s: the eUICC answers with an error", function);
+    return lab_fail(e, "%s: %s(%llu)", function, code_name(list, (long)v), (unsigned long long)v);
+}
+
+/* --- the common mutual authentication (3.1.2) ------------------------------------------------- */
+
+static int initiate(struct download *d, struct lab_error *e)
+{
+    struct rd value;
+    struct tlv challenge;
+    cJSON *request = cJSON_CreateObject();
+
+    int r = get_value(d->ipa, TAG_EUICC_INFO1, &value, e);
+    if (r == 0) {
+        put_base64(request, "euiccInfo1", wr_view(&d->ipa->answer));
+        r = get_value(d->ipa, TAG_GET_CHALLENGE, &value, e);
+    }
+    if (r == 0 && !tlv_find(value, 0x80, &challenge))
+        r = lab_fail(e, "GetEUICCChallenge: no challenge in the response");
+    if (r != 0) {
+        cJSON_Delete(request);
+        return r;
+    }
+    put_base64(request, "euiccChallenge", challenge.value);
+    cJSON_AddStringToObject(request, "smdpAddress", d->ac.address);
+    return post(d, "initiateAuthentication", request, e);
+}
+
+/* What the LPA checks before it asks the eUICC (3.1.2 step 5): address, transaction, OID. */
+static int check_server(struct download *d, struct lab_error *e)
+{
+    const cJSON *id = cJSON_GetObjectItemCaseSensitive(d->answer, "transactionId");
+    char hex[sizeof d->transaction_id], oid[OID_TEXT_LEN];
+    struct cert *cert = NULL;
+    struct tlv signed1, field;
+    const char *why;
+
+    if (!cJSON_IsString(id) ||
+        !copy_text(id->valuestring, d->transaction_id, sizeof d->transaction_id))
+        return lab_fail(e, "initiateAuthentication: no transactionId");
+    TRY(es9p_get(d->answer, "serverSigned1", &d->part, e));
+    struct rd in = wr_view(&d->part);
+    if (tlv_expect(&in, TAG_SEQUENCE, &signed1) != 0 || !tlv_find(signed1.value, 0x83, &field) ||
+        !rd_equal(field.value, rd_str(d->ac.address)))
+        return lab_fail(e, "serverSigned1.serverAddress is not %.100s", d->ac.address);
+    if (!tlv_find(signed1.value, 0x80, &field) ||
+        strcasecmp(hex_text(field.value, hex, sizeof hex), d->transaction_id) != 0)
+        return lab_fail(e, "serverSigned1.transactionId is not that of the answer");
+    if (d->ac.oid[0] == '\0')
+        return 0;
+    TRY(es9p_get(d->answer, "serverCertificate", &d->part, e));
+    if (cert_parse(d->ipa->crypto, wr_view(&d->part), &cert, &why) != 0)
+        return lab_fail(e, "serverCertificate: %s", why);
+    bool same = oid_text(cert_oid(cert), oid, sizeof oid) && strcmp(oid, d->ac.oid) == 0;
+    cert_free(&cert);
+    return same ? 0 : lab_fail(e, "the server's OID is not %s", d->ac.oid);
+}
+
+/* TBCD as SGP.22 5.7.13 has it: the check digit sits alone in the high half of the last octet. */
+static void write_imei(const char *imei, uint8_t ret[8])
+{
+    for (size_t i = 0; i < 7; i++)
+        ret[i] = (uint8_t)((imei[2 * i + 1] - '0') << 4 | (imei[2 * i] - '0'));
+    ret[7] = (uint8_t)((imei[14] - '0') << 4 | 0x0F);
+}
+
+static void write_ctx_params1(const struct download *d, struct wr *w)
+{
+    static const uint8_t releases[][3] = { { 5, 0, 0 }, { 8, 0, 0 }, { 14, 0, 0 }, { 2, 5, 0 } };
+    uint8_t imei[8];
+
+    write_imei(d->ipa->imei != NULL ? d->ipa->imei : "352906110000002", imei);
+    struct wr_mark ctx = tlv_open(w, 0xA0);
+    tlv_put_str(w, 0x80, d->ac.matching_id);
+    struct wr_mark device = tlv_open(w, 0xA1);
+    tlv_put(w, 0x80, rd_of(imei, 4)); /* tac */
+    struct wr_mark capabilities = tlv_open(w, 0xA1);
+    tlv_put(w, 0x80, rd_of(releases[0], 3)); /* gsmSupportedRelease */
+    tlv_put(w, 0x81, rd_of(releases[1], 3)); /* utranSupportedRelease */
+    tlv_put(w, 0x85, rd_of(releases[2], 3)); /* eutranEpcSupportedRelease */
+    tlv_put(w, 0x8B, rd_of(releases[3], 3)); /* lpaSvn */
+    tlv_close(w, capabilities);
+    if (d->ipa->imei != NULL)
+        tlv_put(w, 0x82, rd_of(imei, sizeof imei));
+    tlv_close(w, device);
+    tlv_close(w, ctx);
+}
+
+static int authenticate(struct download *d, struct lab_error *e)
+{
+    static const char *const parts[] = { "serverSigned1", "serverSignature1",
+                                         "euiccCiPKIdToBeUsed", "serverCertificate" };
+    struct rd answer;
+
+    tell_step(d->ipa, "authenticating");
+    TRY(initiate(d, e));
+    TRY(check_server(d, e));
+    wr_clear(&d->message);
+    struct wr_mark mark = tlv_open(&d->message, TAG_AUTHENTICATE_SERVER);
+    for (size_t i = 0; i < N_ELEMS(parts); i++)
+        TRY(add_part(d, parts[i], e));
+    write_ctx_params1(d, &d->message);
+    tlv_close(&d->message, mark);
+    TRY(ipa_call(d->ipa, &d->message, &answer, e));
+    TRY(check_response(answer, CODES_AUTHENTICATE_SERVER, "AuthenticateServer", e));
+    d->euicc_has_session = true;
+    cJSON *request =
+        message_json(d, "authenticateServerResponse", wr_view(&d->ipa->answer));
+    TRY(post(d, "authenticateClient", request, e));
+    d->server_has_session = true;
+    return es9p_get(d->answer, "profileMetadata", &d->metadata, e);
+}
+
+/* --- download (3.1.3) ------------------------------------------------------------------------- */
+
+/* hashCc is SHA256(SHA256(code) | transactionId). */
+static int add_hash_cc(struct download *d, struct rd transaction_id, struct lab_error *e)
+{
+    uint8_t inner[SHA256_LEN], hash[SHA256_LEN];
+    struct rd parts[] = { rd_of(inner, sizeof inner), transaction_id };
+
+    if (d->ipa->confirmation_code == NULL) {
+        d->reason = CANCEL_POSTPONED;
+        return lab_fail(e, "the profile needs a confirmation code: --confirmation-code");
+    }
+    struct rd code = rd_str(d->ipa->confirmation_code);
+    if (crypto_sha256(d->ipa->crypto, &code, 1, inner) != 0 ||
+        crypto_sha256(d->ipa->crypto, parts, N_ELEMS(parts), hash) != 0)
+        return lab_fail(e, "SHA-256 fails");
+    tlv_put(&d->message, TAG_OCTET_STRING, rd_of(hash, sizeof hash));
+    return 0;
+}
+
+static int prepare(struct download *d, struct lab_error *e)
+{
+    struct tlv signed2, id, flag;
+    struct rd answer;
+
+    wr_clear(&d->message);
+    struct wr_mark mark = tlv_open(&d->message, TAG_PREPARE_DOWNLOAD);
+    TRY(add_part(d, "smdpSigned2", e));
+    TRY(add_part(d, "smdpSignature2", e));
+    TRY(es9p_get(d->answer, "smdpSigned2", &d->part, e));
+    struct rd in = wr_view(&d->part);
+    if (tlv_expect(&in, TAG_SEQUENCE, &signed2) != 0 || !tlv_find(signed2.value, 0x80, &id) ||
+        !tlv_find(signed2.value, TAG_BOOLEAN, &flag) || flag.value.n != 1)
+        return lab_fail(e, "authenticateClient: smdpSigned2 is malformed");
+    if (flag.value.p[0] != 0)
+        TRY(add_hash_cc(d, id.value, e));
+    TRY(add_part(d, "smdpCertificate", e));
+    tlv_close(&d->message, mark);
+    TRY(ipa_call(d->ipa, &d->message, &answer, e));
+    TRY(check_response(answer, CODES_PREPARE_DOWNLOAD, "PrepareDownload", e));
+    cJSON *request = message_json(d, "prepareDownloadResponse", wr_view(&d->ipa->answer));
+    tell_step(d->ipa, "downloading");
+    return post(d, "getBoundProfilePackage", request, e);
+}
+
+/* The parts of a bound profile package. */
+struct bpp {
+    struct rd head; /* tag and length of BF36, and BF23 */
+    struct tlv first87, sequence88, second87, sequence86;
+    bool has_second87;
+    size_t segments; /* how many requests it takes */
+};
+
+static size_t count(struct rd list)
+{
+    struct tlv t;
+    size_t n = 0;
+
+    while (list.n > 0 && tlv_get(&list, &t) == 0)
+        n++;
+    return n;
+}
+
+static int open_bpp(struct rd octets, struct bpp *ret, struct lab_error *e)
+{
+    struct rd in = octets;
+    struct tlv whole, initialise;
+    struct bpp b = { .has_second87 = false };
+
+    if (tlv_expect(&in, TAG_BPP, &whole) != 0 || in.n != 0 ||
+        tlv_expect(&whole.value, TAG_INITIALISE, &initialise) != 0 ||
+        tlv_expect(&whole.value, TAG_FIRST_87, &b.first87) != 0 ||
+        tlv_expect(&whole.value, TAG_SEQUENCE_88, &b.sequence88) != 0)
+        return lab_fail(e, "getBoundProfilePackage: not a BoundProfilePackage");
+    b.has_second87 = tlv_expect(&whole.value, TAG_SECOND_87, &b.second87) == 0;
+    if (tlv_expect(&whole.value, TAG_SEQUENCE_86, &b.sequence86) != 0 || whole.value.n != 0 ||
+        !tlv_all_whole(b.sequence88.value) || !tlv_all_whole(b.sequence86.value))
+        return lab_fail(e, "getBoundProfilePackage: not a BoundProfilePackage");
+    b.head = rd_of(octets.p, (size_t)(initialise.whole.p + initialise.whole.n - octets.p));
+    b.segments = 4 + count(b.sequence88.value) + count(b.sequence86.value) + b.has_second87;
+    *ret = b;
+    return 0;
+}
+
+/* The metadata inside the package must be what the user was told (3.1.3). */
+static int compare_metadata(struct download *d, const struct bpp *b, struct lab_error *e)
+{
+    struct rd in = b->sequence88.value;
+    struct tlv t;
+
+    wr_clear(&d->message);
+    while (in.n > 0 && tlv_get(&in, &t) == 0)
+        wr_put(&d->message, t.value.p, t.value.n < BSP_MAC ? 0 : t.value.n - BSP_MAC);
+    if (rd_equal(wr_view(&d->message), wr_view(&d->metadata)))
+        return 0;
+    d->reason = CANCEL_METADATA_MISMATCH;
+    return lab_fail(e, "the metadata in the profile package is not that of authenticateClient");
+}
+
+/* A load in progress: how far, and the eUICC's result once it gave one. */
+struct load {
+    struct download *d;
+    size_t sent, all;
+    bool has_result;
+};
+
+static int load_segment(struct load *load, struct rd segment, struct lab_error *e)
+{
+    struct ipa *ipa = load->d->ipa;
+
+    if (load->has_result)
+        return 0;
+    TRY(es10_send(&ipa->es10, segment, &ipa->answer, e));
+    tell_bar(ipa, ++load->sent, load->all);
+    if (ipa->answer.n == 0)
+        return 0;
+    load->has_result = true;
+    if (rsp_read_notification(wr_view(&ipa->answer), &load->d->result) != 0 ||
+        !load->d->result.is_installation_result)
+        return lab_fail(e, "LoadBoundProfilePackage: not a ProfileInstallationResult");
+    return 0;
+}
+
+/* Tag and length of a sequence by themselves, then each of its TLVs (2.5.5). */
+static int load_sequence(struct load *load, const struct tlv *sequence, struct lab_error *e)
+{
+    struct rd in = sequence->value;
+    struct tlv t;
+
+    TRY(load_segment(load, rd_of(sequence->whole.p, sequence->whole.n - in.n), e));
+    while (in.n > 0 && tlv_get(&in, &t) == 0)
+        TRY(load_segment(load, t.whole, e));
+    return 0;
+}
+
+static int load_all(struct load *load, const struct bpp *b, struct lab_error *e)
+{
+    TRY(load_segment(load, b->head, e));
+    TRY(load_segment(load, b->first87.whole, e));
+    TRY(load_sequence(load, &b->sequence88, e));
+    if (b->has_second87)
+        TRY(load_segment(load, b->second87.whole, e));
+    TRY(load_sequence(load, &b->sequence86, e));
+    return load->has_result ? 0 : lab_fail(e, "LoadBoundProfilePackage: no result at the end");
+}
+
+static int install(struct download *d, struct lab_error *e)
+{
+    struct wr package;
+    struct bpp b;
+
+    wr_init_heap(&package, BPP_MAX);
+    int r = es9p_get(d->answer, "boundProfilePackage", &package, e);
+    if (r == 0)
+        r = open_bpp(wr_view(&package), &b, e);
+    if (r == 0)
+        r = compare_metadata(d, &b, e);
+    if (r == 0) {
+        struct load load = { .d = d, .all = b.segments };
+        tell_step(d->ipa, "installing");
+        d->reason = CANCEL_LOAD_BPP_ERROR;
+        r = load_all(&load, &b, e);
+        if (load.has_result)
+            d->euicc_has_session = d->server_has_session = false;
+    }
+    wr_done(&package);
+    return r;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+/* CancelSession (5.7.14), and on the server (5.6.5).  What goes wrong here changes nothing. */
+static void cancel(struct download *d)
+{
+    uint8_t room[64], id[TRANSACTION_ID_MAX];
+    struct wr request, transaction_id;
+    struct lab_error e;
+    struct tlv error;
+    struct rd answer;
+
+    wr_init(&request, room, sizeof room);
+    wr_init(&transaction_id, id, sizeof id);
+    if (!hex_read(d->transaction_id, &transaction_id))
+        return;
+    struct wr_mark mark = tlv_open(&request, TAG_CANCEL_SESSION);
+    tlv_put(&request, 0x80, wr_view(&transaction_id));
+    tlv_put_uint(&request, 0x81, (uint64_t)d->reason);
+    tlv_close(&request, mark);
+    if (ipa_call(d->ipa, &request, &answer, &e) != 0 || tlv_find(answer, 0x81, &error) ||
+        !d->server_has_session)
+        return;
+    post(d, "cancelSession", message_json(d, "cancelSessionResponse", wr_view(&d->ipa->answer)),
+         &e);
+}
+
+static int tell_result(const struct download *d, struct lab_error *e)
+{
+    const struct rsp_notification *n = &d->result;
+    char iccid[ICCID_TEXT_LEN] = "", aid[2 * RSP_AID_MAX + 1], sima[2 * RSP_SIMA_MAX + 1];
+
+    hex_text(rd_of(n->sima_response, n->n_sima_response), sima, sizeof sima);
+    if (!n->success)
+        return lab_fail(e, "installation failed: %s(%ld): %s(%ld)%s%.256s",
+                        code_name(CODES_BPP_COMMAND, n->bpp_command_id), n->bpp_command_id,
+                        code_name(CODES_ERROR_REASON, n->error_reason), n->error_reason,
+                        sima[0] != '\0' ? ", simaResponse " : "", sima);
+    if (n->has_iccid)
+        iccid_text(rd_of(n->iccid, ICCID_LEN), iccid);
+    hex_text(rd_of(n->aid, n->n_aid), aid, sizeof aid);
+    if (d->ipa->json) {
+        cJSON *out = cJSON_CreateObject();
+        cJSON_AddStringToObject(out, "iccid", iccid);
+        cJSON_AddStringToObject(out, "isdpAid", aid);
+        cJSON_AddStringToObject(out, "simaResponse", sima);
+        ipa_print_json(out);
+    } else {
+        printf("installed %s %s\n", iccid, aid);
+    }
+    return 0;
+}
+
+static int run(struct download *d, struct lab_error *e)
+{
+    if (d->ac.code_required && d->ipa->confirmation_code == NULL)
+        return lab_fail(e, "the activation code asks for --confirmation-code");
+    int r = authenticate(d, e);
+    if (r == 0)
+        r = prepare(d, e);
+    if (r == 0)
+        r = install(d, e);
+    if (r != 0) {
+        if (d->euicc_has_session)
+            cancel(d);
+        return r;
+    }
+    r = tell_result(d, e);
+    if (d->ipa->no_notifications)
+        return r;
+    struct lab_error why;
+    int sent = ipa_notifications_process(d->ipa, (uint64_t)d->result.seq_number, &why);
+    if (r == 0 && sent != 0) {
+        *e = why;
+        r = sent;
+    }
+    return r;
+}
+
+int ipa_download(struct ipa *ipa, const char *activation_code, struct lab_error *e)
+{
+    struct download d = { .ipa = ipa, .reason = CANCEL_UNDEFINED };
+
+    if (ipa->imei != NULL && (strlen(ipa->imei) != IMEI_DIGITS ||
+                              strspn(ipa->imei, "0123456789") != IMEI_DIGITS))
+        return lab_fail(e, "an IMEI has %d digits", IMEI_DIGITS);
+    TRY(read_activation_code(activation_code, &d.ac, e));
+    wr_init_heap(&d.metadata, MESSAGE_MAX);
+    wr_init_heap(&d.message, MESSAGE_MAX);
+    wr_init_heap(&d.part, MESSAGE_MAX);
+    int r = run(&d, e);
+    cJSON_Delete(d.answer);
+    wr_done(&d.metadata);
+    wr_done(&d.message);
+    wr_done(&d.part);
+    return r;
+}

@@ -1,0 +1,45 @@
+/* main.c - softeuicc-lab, what stands around the chip on a test bench. */
+#include <stdio.h>
+#include <string.h>
+
+#include "lab/lab.h"
+#include "lib/softeuicc.h"
+#include "os/err.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} subcommands[] = {
+    { "smdpp", smdpp_main, "a test SM-DP+: serves profile packages over ES9+" },
+    { "ipa", ipa_main, "the device's side: lists, downloads and manages profiles" },
+};
+
+static void usage(FILE *out)
+{
+    fprintf(out, "usage: softeuicc-lab SUBCOMMAND [OPTION...] [ARGUMENT...]\n\n");
+    for (size_t i = 0; i < N_ELEMS(subcommands); i++)
+        fprintf(out, "  %-8s %s\n", subcommands[i].name, subcommands[i].summary);
+    fprintf(out, "\n  softeuicc-lab SUBCOMMAND --help tells more; --version, --help\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return STATUS_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0) {
+        usage(stdout);
+        return STATUS_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("softeuicc-lab %s\n", SOFTEUICC_VERSION);
+        return STATUS_DONE;
+    }
+    for (size_t i = 0; i < N_ELEMS(subcommands); i++)
+        if (strcmp(argv[1], subcommands[i].name) == 0)
+            return subcommands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "softeuicc-lab: no subcommand %s; see --help\n", argv[1]);
+    return STATUS_USAGE;
+}

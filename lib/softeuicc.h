@@ -1,0 +1,140 @@
+/* softeuicc.h - the chip as a library.
+ *
+ * A card is an object: a thousand fit into one process.  The library has no globals, no threads
+ * and no signal handlers, and prints nothing; what it has to say goes to the sink that the caller
+ * gives.  A card is used by one thread at a time.
+ *
+ * Functions that return int give 0 or a negative number with one readable line, without a newline,
+ * in the caller's error buffer. */
+#ifndef SOFTEUICC_H
+#define SOFTEUICC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* all of this header, and nothing else, is exported */
+#endif
+
+enum {
+    SOFTEUICC_ERROR_LEN = 256,
+    SOFTEUICC_ATR_MAX = 33,
+    SOFTEUICC_RESPONSE_MAX = 65536 + 2, /* longest response APDU */
+};
+
+#define SOFTEUICC_VERSION "0.1.0"
+
+struct softeuicc;
+
+/* What the trace tells; see docs/TRACE.md. */
+enum softeuicc_event {
+    SOFTEUICC_COMMAND,
+    SOFTEUICC_RESPONSE,
+    SOFTEUICC_CHECK,
+    SOFTEUICC_FAULT,
+    SOFTEUICC_NOTE,
+};
+
+/* text is a line without newline ("" for APDUs); bytes is the APDU or NULL. */
+typedef void softeuicc_trace_fn(void *ctx, enum softeuicc_event event, const char *text,
+                                const uint8_t *bytes, size_t n);
+
+/* One process' cryptography, shared by its cards.  seed NULL: the system's randomness; otherwise
+ * everything random is derived from it (tests only).  NULL when OpenSSL refuses. */
+struct softeuicc_crypto;
+struct softeuicc_crypto *softeuicc_crypto_new(const char *seed);
+void softeuicc_crypto_free(struct softeuicc_crypto **c);
+
+/* A KEY=VALUE of docs/SETTINGS.md. */
+struct softeuicc_setting {
+    const char *key;
+    const char *value;
+};
+
+struct softeuicc_bytes {
+    const uint8_t *p;
+    size_t n;
+};
+
+/* How a card is made. */
+struct softeuicc_new {
+    const char *eid;     /* 32 digits; NULL: 89049032123451234512345678901235; "random" */
+    const char *pki_dir; /* layout of SGP.26 v1; NULL: the test PKI that is compiled in */
+    const struct softeuicc_setting *settings;
+    size_t n_settings;
+    const struct softeuicc_bytes *profiles; /* profile packages (UPP, DER), installed disabled */
+    size_t n_profiles;
+};
+
+/* Makes a card in a new file (mode 0600) and closes it.  An existing file is left alone: an error.
+ * crypto may be NULL. */
+int softeuicc_new(const char *path, const struct softeuicc_new *how,
+                  struct softeuicc_crypto *crypto, char error[SOFTEUICC_ERROR_LEN]);
+
+/* How a card is opened. */
+struct softeuicc_options {
+    struct softeuicc_crypto *crypto; /* NULL: one of its own */
+    softeuicc_trace_fn *trace;       /* NULL: no trace */
+    void *trace_ctx;
+    bool read_only; /* for softeuicc_show(): takes no lock, writes nothing, serves no APDU */
+};
+
+/* Opens the card in a file and takes its lock.  The card is powered off. */
+int softeuicc_open(const char *path, const struct softeuicc_options *options,
+                   struct softeuicc **ret, char error[SOFTEUICC_ERROR_LEN]);
+
+/* Makes and opens a card that lives in memory only. */
+int softeuicc_open_memory(const struct softeuicc_new *how, const struct softeuicc_options *options,
+                          struct softeuicc **ret, char error[SOFTEUICC_ERROR_LEN]);
+
+/* Powers the card off, gives up the lock, frees everything; *card becomes NULL. */
+void softeuicc_close(struct softeuicc **card);
+
+/* Power on (a cold reset if it was on) and off; warm reset.  All volatile state goes. */
+int softeuicc_power_on(struct softeuicc *card);
+void softeuicc_power_off(struct softeuicc *card);
+int softeuicc_reset(struct softeuicc *card);
+bool softeuicc_is_on(const struct softeuicc *card);
+
+/* The answer to reset; also while powered off.  Returns its length. */
+size_t softeuicc_atr(const struct softeuicc *card, uint8_t ret[SOFTEUICC_ATR_MAX]);
+
+/* One command APDU (n octets), one response APDU with its status word.  response has room for
+ * SOFTEUICC_RESPONSE_MAX octets.  Returns the length of the response, at least 2; 0 when the card is
+ * mute, because its storage lost power on the way.  A card that is off, or that lost power before,
+ * is powered on first. */
+size_t softeuicc_transmit(struct softeuicc *card, const uint8_t *command, size_t n,
+                          uint8_t *response);
+
+/* The back door: one line of docs/CONTROL.md, such as "cut-after 3" or "status".  The answer, one
+ * line without newline, or the error goes to reply.  0, or negative when the line was refused. */
+int softeuicc_control(struct softeuicc *card, const char *line, char *reply, size_t size);
+
+/* What the card holds, as readable text or as JSON (malloc'd, to be freed by the caller). */
+char *softeuicc_show(struct softeuicc *card, bool json);
+
+/* The n-th of all settings, from 0: key, default and one line of meaning.  false behind the
+ * last. */
+struct softeuicc_setting_info {
+    const char *key, *initial, *meaning;
+};
+bool softeuicc_setting_at(size_t n, struct softeuicc_setting_info *ret);
+
+/* Makes a test PKI in the layout of SGP.26 v1 in a directory that is new or empty. */
+int softeuicc_make_pki(const char *dir, struct softeuicc_crypto *crypto,
+                       char error[SOFTEUICC_ERROR_LEN]);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

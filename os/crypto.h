@@ -1,0 +1,135 @@
+/* crypto.h - the card's cryptography over OpenSSL (SGP.22 2.6).
+ *
+ * Everything goes through a struct crypto, which holds an OpenSSL library context and the
+ * algorithms fetched from it; one is shared by all cards of a process, by one thread at a time.
+ * Only os/crypto.c and os/tls.c include OpenSSL's headers.
+ *
+ * Results: 0, or a negative fault (os/err.h).  A signature or MAC that does not verify is not a
+ * fault: those functions return bool. */
+#ifndef OS_CRYPTO_H
+#define OS_CRYPTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "os/buf.h"
+
+enum {
+    SHA256_LEN = 32,
+    SHA1_LEN = 20,
+    AES_BLOCK = 16,
+    AES128_KEY_LEN = 16,
+    EC_COORD_LEN = 32,
+    EC_POINT_LEN = 1 + 2 * EC_COORD_LEN, /* uncompressed, 04 first */
+    EC_SIGNATURE_LEN = 2 * EC_COORD_LEN, /* r || s (SGP.22 2.6.7.2) */
+    CRYPTO_MAX_PARTS = 8,
+};
+
+enum curve {
+    CURVE_UNKNOWN,
+    CURVE_P256,            /* NIST P-256, 1.2.840.10045.3.1.7 */
+    CURVE_BRAINPOOL_P256R1 /* 1.3.36.3.3.2.8.1.1.7 */
+};
+
+/* "P-256", "brainpoolP256r1", "unknown" */
+const char *curve_name(enum curve curve);
+
+/* Contents of the OBJECT IDENTIFIER; empty for CURVE_UNKNOWN. */
+struct rd curve_oid(enum curve curve);
+enum curve curve_of_oid(struct rd oid);
+
+struct crypto;
+struct ec_key; /* a private key with its public part */
+struct ec_pub; /* a public key */
+
+/* Random octets of the caller's making; n octets into p.  0 or negative. */
+typedef int random_fn(void *ctx, uint8_t *p, size_t n);
+
+/* The system's randomness.  With a seed (seed.n > 0), OpenSSL's TEST-RAND instead: the same calls
+ * in the same order then give the same keys, challenges and signatures; for tests only.
+ * Returns NULL when OpenSSL refuses. */
+struct crypto *crypto_new(struct rd seed);
+
+/* Keys and certificates are freed before. */
+void crypto_free(struct crypto **c);
+
+int crypto_random(struct crypto *c, uint8_t *ret, size_t n);
+
+/* Constant time. */
+bool crypto_equal(const void *a, const void *b, size_t n);
+
+/* Overwrites n octets in a way that the compiler keeps. */
+void crypto_wipe(void *p, size_t n);
+
+/* SHA-256 of the parts one after the other. */
+int crypto_sha256(struct crypto *c, const struct rd *parts, size_t n_parts,
+                  uint8_t ret[SHA256_LEN]);
+
+/* SHA-1, for key identifiers only (RFC 5280 4.2.1.2 method 1). */
+int crypto_sha1(struct crypto *c, const struct rd *parts, size_t n_parts, uint8_t ret[SHA1_LEN]);
+
+/* --- elliptic curves ------------------------------------------------------------------------ */
+
+/* A new key pair on this curve. */
+int ec_key_generate(struct crypto *c, enum curve curve, struct ec_key **ret);
+
+/* From PEM (SEC1 or PKCS#8) or from the DER of either.  ERR_INPUT when it is none, on a curve that
+ * is not in enum curve, or when a public key beside it is not its own. */
+int ec_key_read(struct crypto *c, struct rd pem_or_der, struct ec_key **ret);
+
+/* SEC1 ECPrivateKey with the named curve and the public key, as DER / as PEM. */
+int ec_key_write_der(struct crypto *c, const struct ec_key *k, struct wr *ret);
+int ec_key_write_pem(struct crypto *c, const struct ec_key *k, struct wr *ret);
+
+/* PEM of anything: label is what stands after BEGIN, such as "CERTIFICATE". */
+int pem_write(const char *label, struct rd der, struct wr *ret);
+
+enum curve ec_key_curve(const struct ec_key *k);
+void ec_key_point(const struct ec_key *k, uint8_t ret[EC_POINT_LEN]);
+void ec_key_free(struct ec_key **k);
+
+/* From an uncompressed point.  ERR_INPUT unless it is 65 octets, on the curve and not infinity. */
+int ec_pub_from_point(struct crypto *c, enum curve curve, struct rd point, struct ec_pub **ret);
+
+/* SubjectPublicKeyInfo with the named curve (RFC 5480). */
+int ec_pub_write_der(const struct ec_pub *k, struct wr *ret);
+int ec_pub_write_pem(const struct ec_pub *k, struct wr *ret);
+enum curve ec_pub_curve(const struct ec_pub *k);
+void ec_pub_point(const struct ec_pub *k, uint8_t ret[EC_POINT_LEN]);
+void ec_pub_free(struct ec_pub **k);
+
+/* ECDSA with SHA-256 over the parts one after the other; r || s. */
+int ecdsa_sign(struct crypto *c, const struct ec_key *k, const struct rd *parts, size_t n_parts,
+               uint8_t ret[EC_SIGNATURE_LEN]);
+bool ecdsa_verify(struct crypto *c, const struct ec_pub *k, const struct rd *parts, size_t n_parts,
+                  struct rd signature);
+
+/* r || s to and from the ECDSA-Sig-Value of certificates and TLS (RFC 3279 2.2.3), strictly DER. */
+int ecdsa_to_der(const uint8_t signature[EC_SIGNATURE_LEN], struct wr *ret);
+int ecdsa_from_der(struct rd der, uint8_t ret[EC_SIGNATURE_LEN]);
+
+/* ECKA: the X coordinate of the shared point (SGP.22 2.6.7.3); ERR_INPUT on different curves. */
+int ecka(struct crypto *c, const struct ec_key *mine, const struct ec_pub *theirs,
+         uint8_t ret[EC_COORD_LEN]);
+
+/* BSI TR-03111 X9.63 key derivation with SHA-256: n octets from secret and shared info. */
+int kdf_x963(struct crypto *c, struct rd secret, struct rd shared_info, uint8_t *ret, size_t n);
+
+/* --- AES-128 -------------------------------------------------------------------------------- */
+
+/* One block, ECB. */
+int aes128_encrypt_block(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
+                         const uint8_t in[AES_BLOCK], uint8_t ret[AES_BLOCK]);
+
+/* CBC without padding; n is a multiple of 16 (else ERR_INPUT); in and ret may be the same. */
+int aes128_cbc_encrypt(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
+                       const uint8_t iv[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *ret);
+int aes128_cbc_decrypt(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
+                       const uint8_t iv[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *ret);
+
+/* AES-CMAC over the parts one after the other (NIST SP 800-38B). */
+int aes128_cmac(struct crypto *c, const uint8_t key[AES128_KEY_LEN], const struct rd *parts,
+                size_t n_parts, uint8_t ret[AES_BLOCK]);
+
+#endif

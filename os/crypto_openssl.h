@@ -1,0 +1,24 @@
+/* crypto_openssl.h - what os/tls.c needs of os/crypto.c beside os/crypto.h: OpenSSL's own objects.
+ *
+ * The types are OpenSSL's, named here by their struct tags so that no OpenSSL header is needed. */
+#ifndef OS_CRYPTO_OPENSSL_H
+#define OS_CRYPTO_OPENSSL_H
+
+#include "os/crypto.h"
+
+struct ossl_lib_ctx_st; /* OSSL_LIB_CTX */
+struct evp_pkey_st;     /* EVP_PKEY */
+
+/* NULL is OpenSSL's default context, and no failure. */
+struct ossl_lib_ctx_st *crypto_libctx(const struct crypto *c);
+
+/* To be called before any call into OpenSSL that draws random octets: with a seed it hands the
+ * next octets of the seeded stream to OpenSSL, enough for one step of a TLS handshake; without a
+ * seed it does nothing.  0 or ERR_CRYPTO. */
+int crypto_before_random(struct crypto *c);
+
+/* Borrowed: lives as long as the key. */
+struct evp_pkey_st *ec_key_pkey(const struct ec_key *k);
+struct evp_pkey_st *ec_pub_pkey(const struct ec_pub *k);
+
+#endif

@@ -1,0 +1,112 @@
+/* dispatch.c - from a command to its row, and from a result to a status word and the storage. */
+#include "os/dispatch.h"
+
+#include "os/euicc.h"
+#include "os/uicc.h"
+
+uint16_t dispatch_fault_sw(int err)
+{
+    switch (err) {
+    case ERR_INPUT:
+        return SW_WRONG_DATA;
+    case ERR_NVM:
+        return SW_MEMORY_FAILURE;
+    case ERR_SPACE:
+        return SW_NOT_ENOUGH_MEMORY;
+    default:
+        return SW_TECHNICAL_PROBLEM;
+    }
+}
+
+/* In one table: the row, or a better status word in *sw when only the class is wrong. */
+static const struct command *find_in(const struct command *rows, size_t n, const struct cla *cla,
+                                     uint8_t ins, uint16_t *sw)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].ins != ins)
+            continue;
+        if (rows[i].proprietary == cla->proprietary || (rows[i].needs & EITHER_CLA))
+            return &rows[i];
+        *sw = SW_CLA_NOT_SUPPORTED;
+    }
+    return NULL;
+}
+
+/* The selected applet's rows first, then the UICC's own. */
+static const struct command *find(const struct session *s, const struct cla *cla, uint8_t ins,
+                                  uint16_t *sw)
+{
+    const struct command *row = NULL;
+
+    *sw = SW_INS_NOT_SUPPORTED;
+    if (s->selected != NULL)
+        row = find_in(s->selected->commands, s->selected->n_commands, cla, ins, sw);
+    return row != NULL ? row : find_in(uicc_commands, uicc_n_commands, cla, ins, sw);
+}
+
+static uint16_t check_needs(const struct command *row, const struct apdu *a)
+{
+    if ((row->needs & NEEDS_DATA) && a->lc == 0)
+        return SW_WRONG_LENGTH;
+    if ((row->needs & NO_DATA) && a->lc != 0)
+        return SW_WRONG_LENGTH;
+    return SW_OK;
+}
+
+/* ISO 7816-4 5.6: 90xx and 63xx say changed, all others unchanged. */
+static bool says_changed(uint16_t sw)
+{
+    return sw == SW_OK || (sw & 0xFF00) == 0x6300;
+}
+
+/* Ends the transaction as the status word says.  Returns the status word to answer. */
+static uint16_t settle(struct session *s, uint16_t sw)
+{
+    struct euicc *e = s->euicc;
+    bool was_dirty = nvm_is_dirty(e->nvm);
+    int err = 0;
+
+    if (says_changed(sw))
+        err = nvm_commit(e->nvm);
+    if (!says_changed(sw) || err != 0)
+        nvm_abort(e->nvm);
+    if (was_dirty && (!says_changed(sw) || err != 0))
+        for (size_t i = 0; i < e->registry.n; i++)
+            if (e->registry.applets[i]->not_committed != NULL)
+                e->registry.applets[i]->not_committed(e);
+    return err != 0 ? dispatch_fault_sw(err) : sw;
+}
+
+uint16_t dispatch(struct session *s, const struct cla *cla, const struct apdu *a)
+{
+    struct euicc *e = s->euicc;
+    uint16_t sw;
+    const struct command *row = find(s, cla, a->ins, &sw);
+
+    wr_clear(&e->answer);
+    s->commands++;
+    if (row == NULL) {
+        trace_check(&e->trace, "INS %02X on channel %u: %s, %s selected", a->ins, s->channel,
+                    sw_text(sw), s->selected != NULL ? s->selected->name : "MF");
+        return sw;
+    }
+    sw = check_needs(row, a);
+    if (sw != SW_OK) {
+        trace_check(&e->trace, "%s: Lc is %zu (%s)", row->name, a->lc, row->spec);
+        return sw;
+    }
+    int result = row->run(s, a, &e->answer);
+    if (result == 0)
+        result = wr_failed(&e->answer);
+    if (result < 0)
+        trace_check(&e->trace, "%s: %s (%s)", row->name, err_name(result), row->spec);
+    sw = result < 0 ? dispatch_fault_sw(result) : result > 0 ? (uint16_t)result : (uint16_t)SW_OK;
+    sw = settle(s, sw);
+    if (!says_changed(sw))
+        wr_clear(&e->answer);
+    if (sw == SW_OK && (row->needs & WITH_LE) && a->le == 0 && e->answer.n > 0) {
+        sw = (uint16_t)(SW_WRONG_LE | (e->answer.n & 0xFF));
+        wr_clear(&e->answer);
+    }
+    return sw;
+}

@@ -1,0 +1,155 @@
+/* euicc.c - the card, and the path of an APDU through it. */
+#include "os/euicc.h"
+
+#include <string.h>
+
+#include "os/dispatch.h"
+
+int euicc_init(struct euicc *e, struct nvm *nvm, struct crypto *crypto, struct trace trace,
+               const struct applet *const *applets, size_t n_applets)
+{
+    *e = (struct euicc){ .trace = trace, .crypto = crypto, .nvm = nvm };
+    wr_init_heap(&e->answer, EUICC_MAX_ANSWER);
+    int err = settings_load(&e->settings, nvm);
+    if (err == 0)
+        err = registry_init(&e->registry, applets, n_applets);
+    if (err != 0)
+        euicc_done(e);
+    return err;
+}
+
+void euicc_done(struct euicc *e)
+{
+    euicc_power_off(e);
+    registry_done(&e->registry);
+    settings_done(&e->settings);
+    wr_done(&e->answer);
+    nvm_close(&e->nvm);
+}
+
+void euicc_close_session(struct euicc *e, uint8_t channel)
+{
+    session_free(&e->sessions[channel]);
+}
+
+void euicc_power_off(struct euicc *e)
+{
+    if (!e->on)
+        return;
+    for (uint8_t i = 0; i < CHANNEL_COUNT; i++)
+        euicc_close_session(e, i);
+    for (size_t i = 0; i < e->registry.n; i++) {
+        const struct applet *a = e->registry.applets[i];
+        if (a->stop != NULL)
+            a->stop(e);
+        if (a->state_size > 0)
+            memset(e->registry.states[i], 0, a->state_size);
+    }
+    nvm_abort(e->nvm);
+    wr_done(&e->answer);
+    e->on = false;
+    trace_note(&e->trace, "power off");
+}
+
+int euicc_power_on(struct euicc *e)
+{
+    euicc_power_off(e);
+    if (!nvm_has_power(e->nvm))
+        nvm_restore_power(e->nvm);
+    channels_reset(&e->channels);
+    cat_reset(&e->cat);
+    e->terminal_capability_len = 0;
+    e->on = true;
+    trace_note(&e->trace, "power on");
+    for (size_t i = 0; i < e->registry.n; i++)
+        if (e->registry.applets[i]->start != NULL)
+            TRY(e->registry.applets[i]->start(e));
+    return nvm_commit(e->nvm);
+}
+
+size_t euicc_atr(const struct euicc *e, uint8_t ret[ATR_MAX_LEN])
+{
+    /* TS 102 221 6.3.3: card capabilities, then the life cycle; "softeuicc" to recognise it by. */
+    static const struct atr_capabilities ours = {
+        .ta1 = 0x96,
+        .classes = 0x07,
+        .clock_stop = true,
+        .euicc = true,
+        .historical = { 0x80, 0x31, 0xE0, 0x73, 0xFE, 0x21, 0x9F, 0x66, 'S', 'O', 'F', 'T', 'E', 'U' },
+        .historical_len = 14,
+    };
+    size_t n = setting_hex(&e->settings, SET_ATR, ret, ATR_MAX_LEN);
+
+    return n > 0 ? n : atr_build(&ours, ret);
+}
+
+static size_t answer_sw(uint8_t *response, uint16_t sw)
+{
+    response[0] = (uint8_t)(sw >> 8);
+    response[1] = (uint8_t)sw;
+    return 2;
+}
+
+/* The session of an open channel; made at its first use. */
+static struct session *session_of(struct euicc *e, uint8_t channel)
+{
+    if (e->sessions[channel] == NULL)
+        e->sessions[channel] = session_new(e, channel);
+    return e->sessions[channel];
+}
+
+static size_t run(struct euicc *e, struct apdu *a, uint8_t *response)
+{
+    struct cla cla;
+    uint16_t sw = cla_parse(a->cla, &cla);
+
+    if (sw == SW_OK && cla.secured)
+        sw = SW_NO_SECURE_MESSAGING;
+    if (sw == SW_OK && !channel_is_open(&e->channels, cla.channel))
+        sw = SW_NO_CHANNEL;
+    if (sw != SW_OK) {
+        trace_check(&e->trace, "CLA %02X: %s (TS 102 221 10.1.1)", a->cla, sw_text(sw));
+        return answer_sw(response, sw);
+    }
+    struct session *s = session_of(e, cla.channel);
+    if (s == NULL)
+        return answer_sw(response, SW_TECHNICAL_PROBLEM);
+    if (a->ins == INS_GET_RESPONSE)
+        return chain_get_response(&s->chain, a, response);
+    sw = chain_take(&s->chain, cla.chained, a);
+    if (sw == CHAIN_MORE)
+        return answer_sw(response, SW_OK);
+    if (sw == SW_OK)
+        sw = dispatch(s, &cla, a);
+    size_t n = chain_answer(&s->chain, a, e->answer.p, sw == SW_OK ? e->answer.n : 0, sw, response);
+    if (!channel_is_open(&e->channels, cla.channel)) /* it closed itself */
+        euicc_close_session(e, cla.channel);
+    return n;
+}
+
+/* A normal ending tells that a proactive command waits (TS 102 221 10.2.1.1). */
+static void tell_proactive(const struct euicc *e, uint8_t *response, size_t n)
+{
+    if (response[n - 2] == SW_OK >> 8 && response[n - 1] == (SW_OK & 0xFF))
+        answer_sw(response + n - 2, cat_ending(&e->cat));
+}
+
+size_t euicc_transmit(struct euicc *e, const uint8_t *command, size_t n, uint8_t *response)
+{
+    struct apdu a;
+    size_t len;
+
+    trace_bytes(&e->trace, TRACE_COMMAND, command, n);
+    uint16_t sw = apdu_parse(command, n, &a);
+    if (sw == SW_OK) {
+        len = run(e, &a, response);
+    } else {
+        trace_check(&e->trace, "%zu octets are no command APDU (ISO 7816-3 12.1)", n);
+        len = answer_sw(response, sw);
+    }
+    if (!nvm_has_power(e->nvm))
+        return 0;
+    tell_proactive(e, response, len);
+    trace_bytes(&e->trace, TRACE_RESPONSE, response, len);
+    return len;
+}

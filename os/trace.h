@@ -1,0 +1,46 @@
+/* trace.h - one stream of events that tells what the card did and why.
+ *
+ * The sink is the user's (lib/softeuicc.h); without one nothing is formatted.  Every refusal names
+ * the check and its clause, as in
+ *   AuthenticateServer: invalidSignature(2): serverSignature1 does not verify (SGP.22 5.7.13)
+ * Secrets are never passed to it. */
+#ifndef OS_TRACE_H
+#define OS_TRACE_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum trace_event {
+    TRACE_COMMAND,  /* bytes: a command APDU as received */
+    TRACE_RESPONSE, /* bytes: the response APDU */
+    TRACE_CHECK,    /* a check that failed, and its clause */
+    TRACE_FAULT,    /* a fault, where it arose */
+    TRACE_NOTE,     /* anything else worth a line: power, commits, profile states */
+};
+
+typedef void trace_fn(void *ctx, enum trace_event event, const char *text, const uint8_t *bytes,
+                      size_t n);
+
+struct trace {
+    trace_fn *fn; /* NULL: nobody listens */
+    void *ctx;
+};
+
+#if defined(__GNUC__)
+#define TRACE_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define TRACE_PRINTF(fmt, args)
+#endif
+
+void trace_bytes(const struct trace *t, enum trace_event event, const uint8_t *bytes, size_t n);
+void trace_check(const struct trace *t, const char *fmt, ...) TRACE_PRINTF(2, 3);
+void trace_note(const struct trace *t, const char *fmt, ...) TRACE_PRINTF(2, 3);
+
+/* Says where a fault arose and returns err, so that the origin reads
+ *   return FAULT(trace, ERR_NVM, "sqlite: %s", reason); */
+int trace_fault(const struct trace *t, int err, const char *file, int line, const char *fmt, ...)
+    TRACE_PRINTF(5, 6);
+#define FAULT(trace, err, ...) trace_fault((trace), (err), __FILE__, __LINE__, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,178 @@
+#!/usr/bin/python3
+"""The command line as a contract: exit status, help, the pipe, the trace, the capture file.
+
+usage: test_cli.py MAN_PAGE       (and SOFTEUICC in the environment)
+"""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+import unittest
+
+from programs import (EID, GET_EID, SELECT_ISDR, SOFTEUICC, Scratch, new_card, softeuicc)
+
+COMMANDS = ("new", "run", "apdu", "show", "pki", "doctor")
+MAN_PAGE = sys.argv.pop(1) if len(sys.argv) > 1 else None
+
+
+class CliTest(unittest.TestCase):
+    def setUp(self):
+        self.scratch = Scratch()
+        self.addCleanup(self.scratch.remove)
+
+    def path(self, name):
+        return os.path.join(self.scratch.path, name)
+
+    def refuses(self, status, *arguments, saying, stdin=""):
+        """One line on standard error that says it, and the exit status."""
+        done = softeuicc(*arguments, stdin=stdin)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertIn(saying, done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        return done
+
+    def test_help_and_version_everywhere(self):
+        for words in ((), *((command,) for command in COMMANDS)):
+            for option in ("--help", "--version"):
+                done = softeuicc(*words, option)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn("softeuicc", done.stdout)
+        self.assertTrue(all(c in softeuicc("--help").stdout for c in COMMANDS))
+
+    def test_help_of_new_lists_the_settings(self):
+        self.assertIn("iot=on", softeuicc("new", "--help").stdout)
+
+    def test_wrong_usage_is_status_2_with_a_hint(self):
+        for words in ((), ("nonsense",), ("new",), ("new", "a", "b"), ("run", "a", "--nonsense"),
+                      ("run", "a", "--reader"), ("show", "a", "--json=1"), ("doctor", "a"),
+                      ("run", "a", "--trace", "x", "--trace", "y"), ("new", "a", "--set", "iot"),
+                      ("run", "a", "--reader", "h:1", "--listen", "h:1")):
+            self.refuses(2, *words, saying="--help")
+
+    def test_failure_is_status_1_with_a_reason(self):
+        nowhere = self.path("nowhere/card")
+        for words in (("new", nowhere), ("apdu", nowhere), ("show", nowhere), ("run", nowhere)):
+            self.refuses(1, *words, saying="nowhere")
+        card = new_card(self.scratch.path)
+        self.refuses(1, "new", card, saying="exists")
+        self.refuses(1, "run", card, "--reader", "nonsense", saying="HOST:PORT")
+        self.refuses(1, "run", card, "--control", "x" * 200, saying="control")
+        self.refuses(1, "apdu", card, "--trace", nowhere, saying="nowhere")
+        self.refuses(1, "new", self.path("b"), "--profile", nowhere, saying="nowhere")
+
+    def test_new_says_what_it_made_and_keeps_it_private(self):
+        done = softeuicc("new", self.path("card"))
+        self.assertEqual((done.returncode, done.stdout.count("\n")), (0, 1))
+        self.assertEqual(os.stat(self.path("card")).st_mode & 0o777, 0o600)
+
+    def test_apdu_answers_line_by_line(self):
+        card = new_card(self.scratch.path)
+        done = softeuicc("apdu", card, stdin=f"""# a comment
+            reset
+
+            {SELECT_ISDR}  # the ISD-R
+            80 {GET_EID[2:]} 00
+            """)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 3)
+        self.assertTrue(lines[0].startswith("3B"))
+        self.assertTrue(lines[1].endswith("9000"))
+        self.assertEqual(lines[2], f"BF3E125A10{EID}9000")
+
+    def test_apdu_flushes_each_line_and_takes_a_last_line_without_an_end(self):
+        card = new_card(self.scratch.path)
+        with subprocess.Popen([SOFTEUICC, "apdu", card], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as pipe:
+            pipe.stdin.write("reset\n")
+            pipe.stdin.flush()
+            self.assertTrue(pipe.stdout.readline().startswith("3B"))
+            pipe.stdin.write("00A40000023F0000")
+            pipe.stdin.close()
+            self.assertEqual(len(pipe.stdout.readlines()), 1)
+            self.assertEqual(pipe.wait(), 0)
+
+    def test_apdu_stops_at_a_bad_line_and_names_it(self):
+        card = new_card(self.scratch.path)
+        for bad in ("00A4000", "hello", "00A4 0 000", "zz", "00" * 70000, "9" * 600000):
+            done = self.refuses(1, "apdu", card, stdin=f"reset\n# fine\n{bad}\nreset\n",
+                                saying="line 3: ")
+            self.assertEqual(done.stdout.count("\n"), 1)
+
+    def test_a_signal_ends_apdu_cleanly(self):
+        card = new_card(self.scratch.path)
+        with subprocess.Popen([SOFTEUICC, "apdu", card], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True) as pipe:
+            pipe.stdin.write("reset\n")
+            pipe.stdin.flush()
+            pipe.stdout.readline()
+            pipe.terminate()
+            self.assertEqual(pipe.wait(), 0)
+        self.assertFalse(os.path.exists(card + "-wal"))
+
+    def test_a_seed_is_warned_about(self):
+        done = softeuicc("apdu", new_card(self.scratch.path), "--seed", "1", stdin="reset\n")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("WARNING", done.stderr)
+
+    def test_trace_is_text_without_times(self):
+        card, traces = new_card(self.scratch.path), []
+        for name in ("one", "two"):
+            softeuicc("apdu", card, "--trace", self.path(name), stdin="reset\n00A40000023F0000\n")
+            with open(self.path(name), encoding="utf-8") as trace:
+                traces.append(trace.read())
+        self.assertIn("> 00A40000023F0000\n", traces[0])
+        self.assertRegex(traces[0], r"(?m)^< ([0-9A-F]{2})+ \(.+\)$")
+        self.assertTrue(all(re.match(r"[<>!#]", line) for line in traces[0].splitlines()))
+        self.assertEqual(*traces)
+        done = softeuicc("apdu", card, "--trace", "-", stdin="00A40000023F0000\n")
+        self.assertIn("> 00A40000023F0000", done.stderr)
+
+    def test_pcap_holds_each_exchange_as_gsmtap(self):
+        card, capture = new_card(self.scratch.path), self.path("capture")
+        done = softeuicc("apdu", card, "--pcap", capture,
+                         stdin=f"reset\n00A40000023F0000\n{SELECT_ISDR}\n")
+        answers = [bytes.fromhex(line) for line in done.stdout.splitlines()[1:]]
+        commands = [bytes.fromhex("00A40000023F0000"), bytes.fromhex(SELECT_ISDR)]
+        with open(capture, "rb") as f:
+            octets = f.read()
+        self.assertEqual(struct.unpack("=IHHIIII", octets[:24]),
+                         (0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
+        at = 24
+        for command, answer in zip(commands, answers):
+            _, _, kept, length = struct.unpack("=IIII", octets[at:at + 16])
+            packet = octets[at + 16:at + 16 + kept]
+            at += 16 + kept
+            self.assertEqual((kept, struct.unpack(">H", packet[2:4])[0]), (length, length))
+            words = struct.unpack(">10H", packet[:20])
+            self.assertEqual(sum(words) % 0xFFFF, 0, "the IP header's checksum")
+            self.assertEqual(struct.unpack(">HHH", packet[20:26]), (4729, 4729, length - 20))
+            self.assertEqual(packet[28:31], bytes((2, 4, 4)))
+            self.assertEqual(packet[44:], command + answer)
+        self.assertEqual(at, len(octets))
+
+    def test_doctor_without_pcscd_says_what_to_do(self):
+        environment = {**os.environ, "PCSCLITE_CSOCK_NAME": self.path("nothing")}
+        done = subprocess.run([SOFTEUICC, "doctor"], env=environment, capture_output=True,
+                              text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("pcscd does not run", done.stdout)
+        self.assertIn("unset the variable", done.stdout)
+
+    @unittest.skipIf(MAN_PAGE is None, "no manual page given")
+    def test_the_manual_page_has_the_commands_and_options_of_help(self):
+        with open(MAN_PAGE, encoding="utf-8") as f:
+            page = f.read()
+        described = set(re.findall(r"(?m)^\.It Fl -([a-z]+)", page))
+        helped = set()
+        for command in COMMANDS:
+            self.assertIn(f".It Cm {command}", page)
+            text = softeuicc(command, "--help").stdout.split("options:")[1].split("\n\n")[0]
+            helped |= set(re.findall(r"(?m)^  --([a-z]+)", text))
+        self.assertEqual(described, helped - {"help", "version"})
+
+
+if __name__ == "__main__":
+    unittest.main()

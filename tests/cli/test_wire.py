@@ -1,0 +1,277 @@
+#!/usr/bin/python3
+"""softeuicc run against a reader that this test plays, octet by octet (vpcd's protocol)."""
+
+import os
+import socket
+import struct
+import time
+import unittest
+
+from programs import (DEADLINE, SELECT_ISDR, Control, RunningCard, Scratch, atr_of,
+                      new_card, wait_for)
+
+OFF, ON, RESET, ATR = b"\0\1\0", b"\0\1\1", b"\0\1\2", b"\0\1\4"
+
+
+def frame(body):
+    return struct.pack(">H", len(body)) + body
+
+
+class Reader:
+    """What vpcd does with one card."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.connection.settimeout(DEADLINE)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, octets):
+        self.connection.sendall(octets)
+
+    def exactly(self, n):
+        octets = b""
+        while len(octets) < n:
+            piece = self.connection.recv(n - len(octets))
+            if not piece:
+                raise AssertionError("the card closed the connection")
+            octets += piece
+        return octets
+
+    def answer(self):
+        return self.exactly(struct.unpack(">H", self.exactly(2))[0])
+
+    def ask(self, octets):
+        self.send(octets)
+        return self.answer()
+
+    def is_closed(self):
+        try:
+            return self.connection.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def close(self):
+        self.connection.close()
+
+
+class WireTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.scratch = Scratch()
+        cls.atr = atr_of(cls.scratch.path)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.scratch.remove()
+
+    def setUp(self):
+        self.card = new_card(self.scratch.path, name=self.id().rsplit(".", maxsplit=1)[-1])
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+        self.listener.settimeout(DEADLINE)
+        self.port = self.listener.getsockname()[1]
+        self.control_path = os.path.join(self.scratch.path, "control")
+        self.run_card()
+
+    def run_card(self):
+        self.process = RunningCard(self.card, "--reader", f"127.0.0.1:{self.port}", "--control",
+                                   self.control_path)
+        self.addCleanup(self.process.stop)
+
+    def tearDown(self):
+        self.listener.close()
+
+    def accept(self):
+        reader = Reader(self.listener.accept()[0])
+        self.addCleanup(reader.close)
+        return reader
+
+    def test_atr_is_answered_while_off_and_between_commands(self):
+        reader = self.accept()
+        self.assertEqual(reader.ask(ATR), self.atr)
+        self.assertEqual(reader.ask(ON + ATR), self.atr)
+        selected = reader.ask(frame(bytes.fromhex(SELECT_ISDR)))
+        self.assertEqual(reader.ask(ATR), self.atr)
+        self.assertEqual(selected, reader.ask(frame(bytes.fromhex(SELECT_ISDR))))
+        self.assertEqual(reader.ask(OFF + ATR), self.atr)
+
+    def test_power_and_reset_are_not_answered(self):
+        reader = self.accept()
+        reader.send(ON + RESET + OFF + ON)
+        self.assertEqual(reader.ask(ATR), self.atr)
+
+    def test_unknown_codes_and_empty_frames_are_ignored(self):
+        reader = self.accept()
+        reader.send(b"\0\1\3" + b"\0\1\5" + b"\0\1\xff" + b"\0\0" + b"\0\0")
+        self.assertEqual(reader.ask(ATR), self.atr)
+
+    def test_frames_come_in_pieces(self):
+        reader = self.accept()
+        for octet in ON + ATR + frame(bytes.fromhex("0070000001")):
+            reader.send(bytes([octet]))
+            time.sleep(0.002)  # so that the pieces travel alone
+        self.assertEqual(reader.answer(), self.atr)
+        self.assertEqual(reader.answer(), bytes.fromhex("019000"))
+
+    def test_many_frames_come_at_once(self):
+        reader = self.accept()
+        reader.send(ON + 50 * (ATR + frame(bytes.fromhex("00A40000023F00"))))
+        for _ in range(50):
+            self.assertEqual(reader.answer(), self.atr)
+            self.assertGreaterEqual(len(reader.answer()), 2)
+
+    def test_an_answer_is_one_segment(self):
+        reader = self.accept()
+        reader.ask(ON + ATR)
+        for _ in range(20):
+            reader.send(ATR)
+            self.assertEqual(reader.connection.recv(1000), frame(self.atr))
+
+    def test_a_command_as_long_as_a_frame_is_answered(self):
+        reader = self.accept()
+        reader.send(ON)
+        command = bytes.fromhex("00A40400") + b"\0" + struct.pack(">H", 65528) + bytes(65528)
+        self.assertGreaterEqual(len(reader.ask(frame(command))), 2)
+        self.assertEqual(reader.ask(ATR), self.atr)
+
+    def test_reset_closes_the_channels(self):
+        reader = self.accept()
+        reader.send(ON)
+        self.assertEqual(reader.ask(frame(bytes.fromhex("0070000001"))).hex(), "019000")
+        self.assertNotEqual(reader.ask(frame(bytes.fromhex("01A40004023F00"))).hex(), "6881")
+        for contacts in (RESET, OFF + ON, ON):
+            reader.send(contacts)
+            self.assertEqual(reader.ask(frame(bytes.fromhex("01A40004023F00"))).hex(), "6881")
+            self.assertEqual(reader.ask(frame(bytes.fromhex("0070000001"))).hex(), "019000")
+
+    def test_the_card_comes_back_when_the_reader_does(self):
+        for _ in range(3):
+            reader = self.accept()
+            self.assertEqual(reader.ask(ON + ATR), self.atr)
+            reader.close()
+        self.assertEqual(self.process.output.count("waiting for"), 0)
+
+    def test_waiting_is_said_once(self):
+        reader = self.accept()
+        self.assertEqual(reader.ask(ON + ATR), self.atr)
+        self.listener.close()
+        reader.close()
+        self.process.says("waiting for a reader at 127.0.0.1:")
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=1)
+        self.listener.settimeout(DEADLINE)
+        self.assertEqual(self.accept().ask(ON + ATR), self.atr)
+        self.process.says("card is in the reader", times=2)
+        self.assertEqual(self.process.output.count("waiting for"), 1, self.process.output)
+
+    def test_pull_and_insert(self):
+        reader = self.accept()
+        self.assertEqual(reader.ask(ON + ATR), self.atr)
+        control = Control(self.control_path)
+        self.addCleanup(control.close)
+        self.assertTrue(control.ask("pull").startswith("ok"))
+        self.assertTrue(reader.is_closed())
+        self.assertTrue(control.ask("pull").startswith("error"))
+        self.assertTrue(control.ask("insert").startswith("ok"))
+        self.assertTrue(control.ask("insert").startswith("error"))
+        self.assertEqual(self.accept().ask(ON + ATR), self.atr)
+
+    def test_control_has_several_clients_and_bounds(self):
+        self.accept()
+        first, second = Control(self.control_path), Control(self.control_path)
+        self.addCleanup(first.close)
+        self.addCleanup(second.close)
+        self.assertTrue(second.ask("no such command").startswith("error"))
+        self.assertTrue(first.ask("no such command").startswith("error"))
+        self.assertEqual(os.stat(self.control_path).st_mode & 0o777, 0o600)
+        first.socket.sendall(b"x" * 100000)
+        self.assertTrue(first.answers.readline().startswith("error"))
+        self.assertTrue(second.ask("pull").startswith("ok"))
+        for _ in range(20):
+            guest = Control(self.control_path)
+            self.assertTrue(guest.ask("pull").startswith("error"))
+            guest.close()
+
+    def test_a_control_socket_in_use_is_left_alone(self):
+        self.accept()
+        wait_for(lambda: os.path.exists(self.control_path), "the control socket")
+        other = RunningCard(new_card(self.scratch.path, name="other"), "--control",
+                            self.control_path)
+        self.assertEqual(other.process.wait(DEADLINE), 1)
+        other.stop()
+        self.assertIn("control socket", other.output)
+        control = Control(self.control_path)
+        self.assertTrue(control.ask("pull").startswith("ok"))
+        control.close()
+
+    def test_the_control_socket_of_a_dead_program_is_replaced(self):
+        self.accept()
+        wait_for(lambda: os.path.exists(self.control_path), "the control socket")
+        self.process.stop(9)
+        self.assertTrue(os.path.exists(self.control_path))
+        self.run_card()
+        self.assertEqual(self.accept().ask(ON + ATR), self.atr)
+        self.assertEqual(self.process.stop(), 0)
+        self.assertFalse(os.path.exists(self.control_path))
+
+    def test_signals_end_it_with_status_0(self):
+        for number in (15, 2, 1):
+            reader = self.accept()
+            self.assertEqual(reader.ask(ON + ATR), self.atr)
+            self.assertEqual(self.process.stop(number), 0)
+            self.assertTrue(reader.is_closed())
+            self.assertFalse(os.path.exists(self.card + "-wal"))
+            self.run_card()
+
+    def test_it_stops_while_it_waits_for_a_reader(self):
+        self.listener.close()
+        self.process.says("waiting")
+        before = time.monotonic()
+        self.assertEqual(self.process.stop(), 0)
+        self.assertLess(time.monotonic() - before, DEADLINE / 2)
+
+
+class ReversedTest(unittest.TestCase):
+    def setUp(self):
+        self.scratch = Scratch()
+        self.atr = atr_of(self.scratch.path)
+        card = new_card(self.scratch.path)
+        self.control_path = os.path.join(self.scratch.path, "control")
+        self.process = RunningCard(card, "--listen", "127.0.0.1:0", "--control",
+                                   self.control_path)
+        self.process.says("waiting at 127.0.0.1:")
+        self.port = int(self.process.output.split("127.0.0.1:")[1].split()[0])
+
+    def tearDown(self):
+        self.assertEqual(self.process.stop(), 0)
+        self.scratch.remove()
+
+    def connect(self):
+        def attempt():
+            try:
+                return socket.create_connection(("127.0.0.1", self.port))
+            except ConnectionRefusedError:
+                return None
+        reader = Reader(wait_for(attempt, "a card that listens"))
+        self.addCleanup(reader.close)
+        return reader
+
+    def test_the_reader_connects_again_and_again(self):
+        for _ in range(3):
+            reader = self.connect()
+            self.assertEqual(reader.ask(ATR + ON), self.atr)
+            reader.close()
+
+    def test_a_pulled_card_does_not_listen(self):
+        reader = self.connect()
+        self.assertEqual(reader.ask(ATR), self.atr)
+        control = Control(self.control_path)
+        self.addCleanup(control.close)
+        self.assertTrue(control.ask("pull").startswith("ok"))
+        self.assertTrue(reader.is_closed())
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", self.port))
+        self.assertTrue(control.ask("insert").startswith("ok"))
+        self.assertEqual(self.connect().ask(ATR), self.atr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,17 @@
+/* hex.h - octets of a test, written as text. */
+#ifndef TESTS_TESTLIB_HEX_H
+#define TESTS_TESTLIB_HEX_H
+
+#include "os/buf.h"
+
+/* Reads hex digits into out, passing over blanks, and returns the number of octets.  Anything else
+ * in the text, an odd digit or more than max octets ends the program: the test itself is wrong. */
+size_t hex(const char *text, uint8_t *out, size_t max);
+
+/* The octets in memory of exactly their size, so that a sanitizer sees a read beyond; the caller
+ * frees p (exact_free()). */
+struct rd exact_copy(const char *text);
+struct rd exact_copy_of(struct rd octets);
+void exact_free(struct rd *copy);
+
+#endif
