@@ -122,8 +122,9 @@ static int run(const struct arguments *args)
 
 static void more_help(FILE *to)
 {
-    fprintf(to, "\nsettings for --set, with their defaults:\n");
     struct softeuicc_setting_info s;
+
+    fprintf(to, "\nsettings for --set, with their defaults:\n");
     for (size_t i = 0; softeuicc_setting_at(i, &s); i++)
         fprintf(to, "  %s=%s\n      %s\n", s.key, s.initial, s.meaning);
 }

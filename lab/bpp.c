@@ -206,8 +206,8 @@ void bpp_join(struct rd initialise, struct rd protected_part, struct wr *ret)
     wr_put_rd(ret, protected_part);
 }
 
-int bpp_bind(struct crypto *c, const struct bpp_session *session,
-             const struct bpp_content *content, struct wr *ret)
+int bpp_bind(struct crypto *c, const struct bpp_session *session, const struct bpp_content *content,
+             struct wr *ret)
 {
     struct wr initialise, body;
     struct bsp bsp;

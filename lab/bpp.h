@@ -76,7 +76,7 @@ int bpp_initialise(struct crypto *c, const struct bpp_session *session, struct w
 void bpp_join(struct rd initialise, struct rd protected_part, struct wr *ret);
 
 /* All of the above at once: content bound to the eUICC of this session. */
-int bpp_bind(struct crypto *c, const struct bpp_session *session,
-             const struct bpp_content *content, struct wr *ret);
+int bpp_bind(struct crypto *c, const struct bpp_session *session, const struct bpp_content *content,
+             struct wr *ret);
 
 #endif

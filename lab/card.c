@@ -110,8 +110,8 @@ static int pcsc_connect(struct card *card, const char *reader, struct lab_error 
     const char *name = choose_reader(names, reader);
     if (name == NULL)
         return lab_fail(e, "no reader called %s; the first is called %s", reader, names);
-    r = SCardConnect(card->context, name, SCARD_SHARE_SHARED,
-                     SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1, &card->handle, &card->protocol);
+    r = SCardConnect(card->context, name, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                     &card->handle, &card->protocol);
     if (r != SCARD_S_SUCCESS) {
         card->protocol = SCARD_PROTOCOL_UNDEFINED;
         return pcsc_fail(e, name, r);

@@ -3,7 +3,7 @@
 #define LAB_ES9P_H
 
 #define ES9P_PROTOCOL_PREFIX "gsma/rsp/v"
-#define ES9P_PROTOCOL ES9P_PROTOCOL_PREFIX "2.5.0"
-#define ES9P_PATH "/gsma/rsp2/es9plus/"
+#define ES9P_PROTOCOL        ES9P_PROTOCOL_PREFIX "2.5.0"
+#define ES9P_PATH            "/gsma/rsp2/es9plus/"
 
 #endif

@@ -39,7 +39,8 @@ static size_t on_data(char *p, size_t size, size_t n, void *ctx)
 /* Options that the client keeps; libcurl copies strings and, with COPY, the certificates. */
 static CURLcode set_options(struct es9p_client *client, struct rd ca)
 {
-    struct curl_blob blob = { .data = (void *)(uintptr_t)ca.p, .len = ca.n,
+    struct curl_blob blob = { .data = (void *)(uintptr_t)ca.p,
+                              .len = ca.n,
                               .flags = CURL_BLOB_COPY };
     CURL *curl = client->curl;
     CURLcode r = CURLE_OK;
@@ -201,8 +202,8 @@ static int check_status(const char *function, const cJSON *answer, struct es9p_r
     snprintf(refusal->reason, sizeof refusal->reason, "%s", text_of(data, "reasonCode"));
     printable(rd_str(text_of(data, "message")), message, sizeof message);
     return lab_fail(e, "%s: refused by the server: %s %s, %s %s%s%s", function, refusal->subject,
-                    subject_name(refusal->subject), refusal->reason,
-                    reason_name(refusal->reason), message[0] != '\0' ? ": " : "", message);
+                    subject_name(refusal->subject), refusal->reason, reason_name(refusal->reason),
+                    message[0] != '\0' ? ": " : "", message);
 }
 
 static int read_answer(const char *function, long status, const struct wr *body, cJSON **ret,
@@ -238,9 +239,8 @@ int es9p_call(struct es9p_client *client, const char *address, const char *funct
     long status = 0;
 
     *ret_refusal = (struct es9p_refusal){ .subject = "" };
-    if (!address_is_plain(address) ||
-        snprintf(url, sizeof url, "https://%s" ES9P_PATH "%s", address, function) >=
-            (int)sizeof url)
+    if (!address_is_plain(address) || snprintf(url, sizeof url, "https://%s" ES9P_PATH "%s",
+                                               address, function) >= (int)sizeof url)
         return lab_fail(e, "not an SM-DP+ address: %.100s", address);
     char *text = cJSON_PrintUnformatted(request);
     if (text == NULL)

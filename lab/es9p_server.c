@@ -13,8 +13,6 @@
 #include "lab/es9p.h"
 #include "os/err.h"
 
-
-
 enum {
     HTTP_STATUS_OK = 200,
     HTTP_STATUS_NO_CONTENT = 204,
@@ -97,8 +95,8 @@ static struct es9p_status initiate_authentication(struct smdpp *dp, const cJSON 
     struct wr challenge, info;
     struct wr *answers[] = { &answer.server_signed1, &answer.server_signature1, &answer.ci_pk_id,
                              &answer.server_certificate };
-    static const char *const names[] = { "serverSigned1", "serverSignature1",
-                                         "euiccCiPKIdToBeUsed", "serverCertificate" };
+    static const char *const names[] = { "serverSigned1", "serverSignature1", "euiccCiPKIdToBeUsed",
+                                         "serverCertificate" };
 
     if (!cJSON_IsString(address))
         return refuse_missing("smdpAddress");
@@ -347,7 +345,8 @@ void es9p_handle(void *ctx, const struct https_request *request, struct https_re
     if (status.subject == NULL && f->log == log_notification)
         *ret = (struct https_reply){ .status = HTTP_STATUS_NO_CONTENT };
     else
-        *ret = (struct https_reply){ .status = HTTP_STATUS_OK, .content_type = content_type,
+        *ret = (struct https_reply){ .status = HTTP_STATUS_OK,
+                                     .content_type = content_type,
                                      .body = cJSON_PrintUnformatted(body) };
     cJSON_Delete(out);
     cJSON_Delete(body);

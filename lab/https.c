@@ -42,19 +42,18 @@ static int set_up_tls(struct https_server *server, struct lab_error *e)
 {
     const struct https_config *config = &server->config;
     static const unsigned char session_context[] = "softeuicc-lab";
+    char groups[] = "P-256:brainpoolP256r1:X25519:P-384"; /* OpenSSL's macro casts const away */
 
     server->tls = SSL_CTX_new(TLS_server_method());
-    if (server->tls == NULL ||
-        SSL_CTX_set_min_proto_version(server->tls, TLS1_2_VERSION) != 1 ||
-        (config->tls12_only &&
-         SSL_CTX_set_max_proto_version(server->tls, TLS1_2_VERSION) != 1) ||
-        SSL_CTX_set1_groups_list(server->tls, "P-256:brainpoolP256r1:X25519:P-384") != 1 ||
-        SSL_CTX_set_session_id_context(server->tls, session_context,
-                                       sizeof session_context - 1) != 1 ||
+    if (server->tls == NULL || SSL_CTX_set_min_proto_version(server->tls, TLS1_2_VERSION) != 1 ||
+        (config->tls12_only && SSL_CTX_set_max_proto_version(server->tls, TLS1_2_VERSION) != 1) ||
+        SSL_CTX_set1_groups_list(server->tls, groups) != 1 ||
+        SSL_CTX_set_session_id_context(server->tls, session_context, sizeof session_context - 1) !=
+            1 ||
         SSL_CTX_use_certificate_ASN1(server->tls, (int)config->certificate.n,
                                      config->certificate.p) != 1 ||
-        SSL_CTX_use_PrivateKey_ASN1(EVP_PKEY_EC, server->tls, config->key.p,
-                                    (long)config->key.n) != 1)
+        SSL_CTX_use_PrivateKey_ASN1(EVP_PKEY_EC, server->tls, config->key.p, (long)config->key.n) !=
+            1)
         return lab_fail(e, "TLS: %s", openssl_reason());
     return 0;
 }
@@ -116,8 +115,8 @@ static void on_request(struct evhttp_request *request, void *ctx)
     }
     struct https_request r = {
         .path = path,
-        .protocol = evhttp_find_header(evhttp_request_get_input_headers(request),
-                                       "X-Admin-Protocol"),
+        .protocol =
+            evhttp_find_header(evhttp_request_get_input_headers(request), "X-Admin-Protocol"),
         .body = rd_of(body, n),
     };
     server->config.handler(server->config.ctx, &r, &reply);
@@ -167,8 +166,7 @@ static int set_up_http(struct https_server *server, struct lab_error *e)
     return 0;
 }
 
-int https_listen(const struct https_config *config, struct https_server **ret,
-                 struct lab_error *e)
+int https_listen(const struct https_config *config, struct https_server **ret, struct lab_error *e)
 {
     struct https_server *server = calloc(1, sizeof *server);
 

@@ -21,14 +21,13 @@ struct https_request {
 };
 
 struct https_reply {
-    int status;                 /* HTTP status code */
-    const char *content_type;   /* NULL: no body */
-    char *body;                 /* malloc'd text; the server frees it */
+    int status;               /* HTTP status code */
+    const char *content_type; /* NULL: no body */
+    char *body;               /* malloc'd text; the server frees it */
 };
 
 /* Answers a POST. */
-typedef void https_handler(void *ctx, const struct https_request *request,
-                           struct https_reply *ret);
+typedef void https_handler(void *ctx, const struct https_request *request, struct https_reply *ret);
 
 struct https_config {
     const char *bind_address;
@@ -41,8 +40,7 @@ struct https_config {
 };
 
 struct https_server;
-int https_listen(const struct https_config *config, struct https_server **ret,
-                 struct lab_error *e);
+int https_listen(const struct https_config *config, struct https_server **ret, struct lab_error *e);
 uint16_t https_port(const struct https_server *server);
 
 /* Serves until SIGINT or SIGTERM: 0, or negative when the event loop fails. */

@@ -36,8 +36,8 @@ static int read_file(const struct pki *pki, const char *pattern, enum curve curv
     return pki_read(pki, name, ret) == 0 ? 0 : lab_fail(e, "%s", pki_reason(pki));
 }
 
-static int read_cert(struct crypto *c, const struct pki *pki, const char *pattern,
-                     enum curve curve, struct cert **ret, struct lab_error *e)
+static int read_cert(struct crypto *c, const struct pki *pki, const char *pattern, enum curve curve,
+                     struct cert **ret, struct lab_error *e)
 {
     const char *why = NULL;
     struct wr der;
@@ -163,8 +163,7 @@ int identity_issue_tls(struct crypto *c, const struct dp_identity *identity, con
     return r == 0 ? 0 : lab_fail(e, "the TLS certificate for %.100s: %s", host, err_name(r));
 }
 
-int identity_read_ci(const struct pki *pki, enum curve curve, struct wr *ret,
-                     struct lab_error *e)
+int identity_read_ci(const struct pki *pki, enum curve curve, struct wr *ret, struct lab_error *e)
 {
     return read_file(pki, "CertificateIssuer/CERT_CI_ECDSA", curve, ".der", ret, e);
 }

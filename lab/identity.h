@@ -29,7 +29,6 @@ int identity_issue_tls(struct crypto *c, const struct dp_identity *identity, con
                        struct wr *ret_cert, struct wr *ret_key, struct lab_error *e);
 
 /* The CI certificate of this curve as DER. */
-int identity_read_ci(const struct pki *pki, enum curve curve, struct wr *ret,
-                     struct lab_error *e);
+int identity_read_ci(const struct pki *pki, enum curve curve, struct wr *ret, struct lab_error *e);
 
 #endif

@@ -230,8 +230,8 @@ static void print_profiles(const cJSON *list)
 {
     for (const cJSON *p = list->child; p != NULL; p = p->next) {
         printf("%s %s %s %s \"%s\" \"%s\"", text_of(p, "iccid"), text_of(p, "profileState"),
-               text_of(p, "profileClass"), text_of(p, "isdpAid"),
-               text_of(p, "serviceProviderName"), text_of(p, "profileName"));
+               text_of(p, "profileClass"), text_of(p, "isdpAid"), text_of(p, "serviceProviderName"),
+               text_of(p, "profileName"));
         if (cJSON_HasObjectItem(p, "profileNickname"))
             printf(" \"%s\"", text_of(p, "profileNickname"));
         printf("\n");

@@ -59,10 +59,10 @@ struct activation_code {
 struct download {
     struct ipa *ipa;
     struct activation_code ac;
-    cJSON *answer;              /* the server's last one */
-    struct wr metadata;         /* BF25 from AuthenticateClient */
-    struct wr message;          /* to be sent to the eUICC */
-    struct wr part;             /* a field of an answer */
+    cJSON *answer;      /* the server's last one */
+    struct wr metadata; /* BF25 from AuthenticateClient */
+    struct wr message;  /* to be sent to the eUICC */
+    struct wr part;     /* a field of an answer */
     char transaction_id[2 * TRANSACTION_ID_MAX + 1];
     bool euicc_has_session;
     bool server_has_session;
@@ -308,8 +308,8 @@ static void write_ctx_params1(const struct download *d, struct wr *w)
 
 static int authenticate(struct download *d, struct lab_error *e)
 {
-    static const char *const parts[] = { "serverSigned1", "serverSignature1",
-                                         "euiccCiPKIdToBeUsed", "serverCertificate" };
+    static const char *const parts[] = { "serverSigned1", "serverSignature1", "euiccCiPKIdToBeUsed",
+                                         "serverCertificate" };
     struct rd answer;
 
     tell_step(d->ipa, "authenticating");
@@ -324,8 +324,7 @@ static int authenticate(struct download *d, struct lab_error *e)
     TRY(ipa_call(d->ipa, &d->message, &answer, e));
     TRY(check_response(answer, CODES_AUTHENTICATE_SERVER, "AuthenticateServer", e));
     d->euicc_has_session = true;
-    cJSON *request =
-        message_json(d, "authenticateServerResponse", wr_view(&d->ipa->answer));
+    cJSON *request = message_json(d, "authenticateServerResponse", wr_view(&d->ipa->answer));
     TRY(post(d, "authenticateClient", request, e));
     d->server_has_session = true;
     return es9p_get(d->answer, "profileMetadata", &d->metadata, e);
@@ -582,8 +581,8 @@ int ipa_download(struct ipa *ipa, const char *activation_code, struct lab_error 
 {
     struct download d = { .ipa = ipa, .reason = CANCEL_UNDEFINED };
 
-    if (ipa->imei != NULL && (strlen(ipa->imei) != IMEI_DIGITS ||
-                              strspn(ipa->imei, "0123456789") != IMEI_DIGITS))
+    if (ipa->imei != NULL &&
+        (strlen(ipa->imei) != IMEI_DIGITS || strspn(ipa->imei, "0123456789") != IMEI_DIGITS))
         return lab_fail(e, "an IMEI has %d digits", IMEI_DIGITS);
     TRY(read_activation_code(activation_code, &d.ac, e));
     wr_init_heap(&d.metadata, MESSAGE_MAX);

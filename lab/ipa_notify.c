@@ -91,9 +91,8 @@ int ipa_notifications_list(struct ipa *ipa, struct lab_error *e)
         ipa_print_json(out);
     } else if (r == 0) {
         for (size_t i = 0; i < n; i++)
-            printf("%llu %s %s %s\n", (unsigned long long)l[i].seq_number,
-                   event_name(l[i].events), l[i].iccid[0] != '\0' ? l[i].iccid : "-",
-                   l[i].address);
+            printf("%llu %s %s %s\n", (unsigned long long)l[i].seq_number, event_name(l[i].events),
+                   l[i].iccid[0] != '\0' ? l[i].iccid : "-", l[i].address);
     }
     free(l);
     return r;
@@ -138,8 +137,7 @@ static int send_one(struct ipa *ipa, const struct listed *l, struct lab_error *e
     if (text != NULL)
         cJSON_AddStringToObject(request, "pendingNotification", text);
     free(text);
-    int r = es9p_call(ipa->server, l->address, "handleNotification", request, &answer, &refusal,
-                      e);
+    int r = es9p_call(ipa->server, l->address, "handleNotification", request, &answer, &refusal, e);
     cJSON_Delete(request);
     cJSON_Delete(answer);
     return r;

@@ -40,8 +40,7 @@ static void copy_utf8(struct rd v, char *ret, size_t size)
     printable(rd_of(v.p, n), ret, size);
 }
 
-int metadata_from_upp(struct rd upp, const char *address, struct metadata *ret,
-                      struct lab_error *e)
+int metadata_from_upp(struct rd upp, const char *address, struct metadata *ret, struct lab_error *e)
 {
     struct tlv header, iccid, type;
     struct metadata m = { .profile_class = CLASS_OPERATIONAL };
@@ -57,8 +56,7 @@ int metadata_from_upp(struct rd upp, const char *address, struct metadata *ret,
         copy_utf8(type.value, m.profile_name, sizeof m.profile_name);
     for (uint32_t event = EVENT_INSTALL; event <= EVENT_DELETE; event <<= 1) {
         m.notifications[m.n_notifications].events = event;
-        if (!copy_text(address, m.notifications[m.n_notifications++].address,
-                       METADATA_ADDRESS_LEN))
+        if (!copy_text(address, m.notifications[m.n_notifications++].address, METADATA_ADDRESS_LEN))
             return lab_fail(e, "notification address is too long");
     }
     *ret = m;

@@ -202,8 +202,8 @@ static int cancel_values(const CancelSessionResponse_t *v, struct rsp_cancel *c)
     const EuiccCancelSessionSigned_t *s =
         &v->choice.cancelSessionResponseOk.euiccCancelSessionSigned;
     c->reason = s->reason;
-    TRY(copy_octets(rd_of(s->smdpOid.buf, (size_t)s->smdpOid.size), c->smdp_oid,
-                    sizeof c->smdp_oid, &c->n_smdp_oid));
+    TRY(copy_octets(rd_of(s->smdpOid.buf, (size_t)s->smdpOid.size), c->smdp_oid, sizeof c->smdp_oid,
+                    &c->n_smdp_oid));
     return copy_transaction_id(&s->transactionId, &c->transaction_id);
 }
 
@@ -243,8 +243,8 @@ static int result_values(const ProfileInstallationResultData_t *v, struct rsp_no
 {
     TRY(metadata_values(&v->notificationMetadata, n));
     TRY(copy_transaction_id(&v->transactionId, &n->transaction_id));
-    TRY(copy_octets(rd_of(v->smdpOid.buf, (size_t)v->smdpOid.size), n->smdp_oid,
-                    sizeof n->smdp_oid, &n->n_smdp_oid));
+    TRY(copy_octets(rd_of(v->smdpOid.buf, (size_t)v->smdpOid.size), n->smdp_oid, sizeof n->smdp_oid,
+                    &n->n_smdp_oid));
     if (v->finalResult.present == ProfileInstallationResultData__finalResult_PR_successResult) {
         const SuccessResult_t *s = &v->finalResult.choice.successResult;
         n->success = true;
@@ -268,8 +268,7 @@ static int notification_values(const PendingNotification_t *v, struct rsp_notifi
     switch (v->present) {
     case PendingNotification_PR_profileInstallationResult:
         n->is_installation_result = true;
-        return result_values(&v->choice.profileInstallationResult.profileInstallationResultData,
-                             n);
+        return result_values(&v->choice.profileInstallationResult.profileInstallationResultData, n);
     case PendingNotification_PR_otherSignedNotification:
         return metadata_values(&v->choice.otherSignedNotification.tbsOtherNotification, n);
     case PendingNotification_PR_NOTHING:
@@ -290,8 +289,7 @@ int rsp_read_notification(struct rd der, struct rsp_notification *ret)
     TRY(r);
     TRY(tlv_get(&der, &outer));
     if (n.is_installation_result) {
-        TRY(take_signed(&outer.value, TAG_INSTALLATION_RESULT_DATA, &n.signed_part,
-                        &n.signature));
+        TRY(take_signed(&outer.value, TAG_INSTALLATION_RESULT_DATA, &n.signed_part, &n.signature));
     } else {
         TRY(take_signed(&outer.value, TAG_NOTIFICATION_METADATA, &n.signed_part, &n.signature));
         TRY(take_certificates(&outer.value, &n.euicc_cert, &n.eum_cert));

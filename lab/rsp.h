@@ -76,7 +76,7 @@ struct rsp_notification {
     bool has_iccid;
     uint8_t iccid[10];
     struct rd signed_part, signature;
-    struct rd euicc_cert, eum_cert; /* OtherSignedNotification */
+    struct rd euicc_cert, eum_cert;       /* OtherSignedNotification */
     struct transaction_id transaction_id; /* ProfileInstallationResult, from here on */
     uint8_t smdp_oid[OID_MAX_LEN];
     size_t n_smdp_oid;

@@ -54,7 +54,7 @@ struct session {
     char matching_id[RSP_TEXT_MAX];
     bool cc_required;
     char confirmation_code[METADATA_CODE_LEN];
-    struct wr metadata;                        /* BF25 as sent */
+    struct wr metadata; /* BF25 as sent */
     uint8_t smdp_signature2[EC_SIGNATURE_LEN];
 };
 
@@ -63,8 +63,8 @@ struct binding {
     uint64_t used;
     char matching_id[RSP_TEXT_MAX];
     uint8_t eid[BPP_EID_LEN];
-    unsigned code_tries;   /* wrong confirmation codes so far */
-    struct ec_key *ot_sk;  /* NULL: not bound yet */
+    unsigned code_tries;  /* wrong confirmation codes so far */
+    struct ec_key *ot_sk; /* NULL: not bound yet */
     uint8_t ot_pk_euicc[EC_POINT_LEN];
     uint8_t host_id[HOST_ID_LEN];
     struct wr metadata, protected_part;
@@ -378,15 +378,14 @@ static bool read_eid(const struct cert *euicc, uint8_t ret[BPP_EID_LEN])
     struct wr w;
 
     wr_init(&w, ret, BPP_EID_LEN);
-    return strspn(digits, "0123456789") == EID_DIGITS && hex_read(digits, &w) &&
-           w.n == BPP_EID_LEN;
+    return strspn(digits, "0123456789") == EID_DIGITS && hex_read(digits, &w) && w.n == BPP_EID_LEN;
 }
 
 static struct es9p_status check_euicc(struct smdpp *dp, struct session *s,
                                       const struct rsp_authenticate *a)
 {
-    struct es9p_status status = check_chain(dp->config.crypto, s->identity->ci, a->eum_cert,
-                                            a->euicc_cert, &s->euicc);
+    struct es9p_status status =
+        check_chain(dp->config.crypto, s->identity->ci, a->eum_cert, a->euicc_cert, &s->euicc);
 
     if (status.subject != NULL)
         return status;
@@ -557,8 +556,8 @@ struct es9p_status smdpp_authenticate_client(struct smdpp *dp, struct rd transac
 /* --- GetBoundProfilePackage (5.6.2) ---------------------------------------------------------- */
 
 /* hashCc is SHA256(SHA256(code) | transactionId), SGP.22 3.1.3. */
-static struct es9p_status check_code(struct smdpp *dp, const struct session *s,
-                                     struct binding *b, const struct rsp_prepare *p)
+static struct es9p_status check_code(struct smdpp *dp, const struct session *s, struct binding *b,
+                                     const struct rsp_prepare *p)
 {
     struct crypto *c = dp->config.crypto;
     uint8_t inner[SHA256_LEN], expected[SHA256_LEN];
@@ -604,8 +603,8 @@ static int protect_profile(struct smdpp *dp, const struct session *s, struct bin
     wr_init(&configure, room, sizeof room);
     TRY(write_configure_isdp(s, &configure));
     TRY(crypto_random(c, ppk, sizeof ppk));
-    TRY(bsp_derive(c, b->ot_sk, rd_of(b->ot_pk_euicc, EC_POINT_LEN),
-                   rd_of(b->host_id, HOST_ID_LEN), rd_of(b->eid, sizeof b->eid), &bsp));
+    TRY(bsp_derive(c, b->ot_sk, rd_of(b->ot_pk_euicc, EC_POINT_LEN), rd_of(b->host_id, HOST_ID_LEN),
+                   rd_of(b->eid, sizeof b->eid), &bsp));
     struct bpp_content content = {
         .configure_isdp = wr_view(&configure),
         .metadata = wr_view(&b->metadata),
@@ -677,8 +676,7 @@ static struct es9p_status check_prepare(struct smdpp *dp, const struct session *
     wr_init(&smdp_signature, room, sizeof room);
     tlv_put(&smdp_signature, TAG_SIGNATURE, rd_of(s->smdp_signature2, EC_SIGNATURE_LEN));
     struct rd parts[] = { p->signed2, wr_view(&smdp_signature) };
-    if (!ecdsa_verify(dp->config.crypto, cert_key(s->euicc), parts, N_ELEMS(parts),
-                      p->signature2))
+    if (!ecdsa_verify(dp->config.crypto, cert_key(s->euicc), parts, N_ELEMS(parts), p->signature2))
         return refuse("8.1", "6.1", "euiccSignature2 does not verify");
     if (!rd_equal(rd_of(p->transaction_id.b, p->transaction_id.n),
                   rd_of(s->transaction_id.b, s->transaction_id.n)))
@@ -770,8 +768,8 @@ static const char *check_other(struct smdpp *dp, const struct rsp_notification *
 
     for (size_t i = 0; i < dp->config.n_identities; i++) {
         struct cert *euicc = NULL;
-        struct es9p_status status = check_chain(c, dp->config.identities[i].ci, n->eum_cert,
-                                                n->euicc_cert, &euicc);
+        struct es9p_status status =
+            check_chain(c, dp->config.identities[i].ci, n->eum_cert, n->euicc_cert, &euicc);
         if (status.subject != NULL) {
             why = status.message;
             continue;
@@ -800,8 +798,8 @@ struct es9p_status smdpp_handle_notification(struct smdpp *dp, struct rd pending
     event->transaction_id = n->transaction_id;
     if (s != NULL)
         tell_session(s, event);
-    bool again = !n->success && (n->error_reason == INSUFFICIENT_MEMORY ||
-                                 n->error_reason == INTERRUPTION);
+    bool again =
+        !n->success && (n->error_reason == INSUFFICIENT_MEMORY || n->error_reason == INTERRUPTION);
     struct binding **b = event->verified == NULL ? binding_find(dp, s) : NULL;
     if (b != NULL && !again)
         binding_free(b);

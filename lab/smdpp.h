@@ -22,10 +22,10 @@ enum {
 
 struct smdpp_config {
     struct crypto *crypto;
-    const char *profiles;          /* folder of NAME.der and NAME.metadata */
-    const char *host;              /* the address without a port is good as well */
-    const char *address;           /* host, or host:port */
-    const char *confirmation_code; /* NULL: none, unless the profile's metadata has one */
+    const char *profiles;                    /* folder of NAME.der and NAME.metadata */
+    const char *host;                        /* the address without a port is good as well */
+    const char *address;                     /* host, or host:port */
+    const char *confirmation_code;           /* NULL: none, unless the profile's metadata has one */
     const enum profile_class *profile_class; /* NULL: operational */
     bool ppk;                                /* protect profiles under random keys */
     struct dp_identity identities[SMDPP_MAX_IDENTITIES];

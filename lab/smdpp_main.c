@@ -197,8 +197,7 @@ static void make_address(const struct options *o, struct running *r)
     if (o->host[n] == ':' || https_port(r->https) == HTTPS_PORT)
         snprintf(r->address, sizeof r->address, "%s", o->host);
     else
-        snprintf(r->address, sizeof r->address, "%s:%u", o->host,
-                 (unsigned)https_port(r->https));
+        snprintf(r->address, sizeof r->address, "%s:%u", o->host, (unsigned)https_port(r->https));
 }
 
 static int listen_https(const struct options *o, struct running *r, struct lab_error *e)
@@ -264,8 +263,9 @@ static int serve(const struct options *o, struct running *r, struct lab_error *e
 
 int smdpp_main(int argc, char **argv)
 {
-    struct options o = { .port = DEFAULT_PORT, .host = "127.0.0.1", .bind = "127.0.0.1",
-                         .profiles = "." };
+    struct options o = {
+        .port = DEFAULT_PORT, .host = "127.0.0.1", .bind = "127.0.0.1", .profiles = "."
+    };
     struct running r = { .https = NULL };
     struct lab_error e = { "" };
 
@@ -279,8 +279,8 @@ int smdpp_main(int argc, char **argv)
     wr_init_heap(&r.tls_cert, TLS_MAX);
     wr_init_heap(&r.tls_key, TLS_MAX);
     r.config.crypto = crypto_new(rd_of(NULL, 0));
-    int result = r.config.crypto == NULL ? lab_fail(&e, "OpenSSL does not start")
-                                         : serve(&o, &r, &e);
+    int result =
+        r.config.crypto == NULL ? lab_fail(&e, "OpenSSL does not start") : serve(&o, &r, &e);
     if (result != 0)
         fprintf(stderr, "softeuicc-lab smdpp: %s\n", e.text);
     https_free(&r.https);

@@ -155,7 +155,8 @@ bool iccid_read(const char *digits, uint8_t ret[ICCID_LEN])
     memset(ret, 0xFF, ICCID_LEN);
     for (size_t i = 0; i < n; i++) {
         unsigned d = (unsigned)(digits[i] - '0');
-        ret[i / 2] = (uint8_t)(i % 2 == 0 ? (ret[i / 2] & 0xF0u) | d : (ret[i / 2] & 0x0Fu) | d << 4);
+        ret[i / 2] =
+            (uint8_t)(i % 2 == 0 ? (ret[i / 2] & 0xF0u) | d : (ret[i / 2] & 0x0Fu) | d << 4);
     }
     return true;
 }

@@ -50,6 +50,32 @@ static int cut_after(struct euicc *e, const char *argument, char *reply, size_t 
     return 0;
 }
 
+/* One number for everything that is stored, so that a test can tell "unchanged" from "changed". */
+static int digest(struct euicc *e, const char *argument, char *reply, size_t size)
+{
+    uint8_t hash[SHA256_LEN] = { 0 };
+    char key[NVM_KEY_MAX] = "";
+    struct wr value;
+    bool found;
+    int err;
+
+    wr_init_heap(&value, NVM_VALUE_MAX);
+    while ((err = nvm_next(e->nvm, argument, key, &found)) == 0 && found) {
+        wr_clear(&value);
+        err = nvm_get(e->nvm, key, &value, &found);
+        const struct rd parts[] = { rd_of(hash, sizeof hash), rd_of(key, strlen(key) + 1),
+                                    wr_view(&value) };
+        if (err == 0)
+            err = crypto_sha256(e->crypto, parts, N_ELEMS(parts), hash);
+        if (err != 0)
+            break;
+    }
+    wr_done(&value);
+    for (size_t i = 0; i < sizeof hash && 2 * i + 2 < size; i++)
+        snprintf(reply + 2 * i, 3, "%02x", hash[i]);
+    return err;
+}
+
 int control_run(struct euicc *e, const char *line, char *reply, size_t size)
 {
     static const struct {
@@ -60,6 +86,7 @@ int control_run(struct euicc *e, const char *line, char *reply, size_t size)
         { "reset", reset },
         { "power-off", power_off },
         { "cut-after", cut_after },
+        { "digest", digest },
     };
     size_t n = strcspn(line, " ");
     const char *argument = line + n + strspn(line + n, " ");

@@ -2,10 +2,10 @@
  *
  *     convert INPUT.xer OUTPUT.der
  *
- * The text is one <ProfileElement> after the other in XER, alternatives of a CHOICE in a SEQUENCE OF
- * bare; comments may stand anywhere.  asn1c's XER decoder is lenient where a profile must not be:
- * it pads odd hex and passes over what it does not know.  So each element must keep the bounds of
- * its type, and written back as XER it must be the same text but for white space. */
+ * The text is one <ProfileElement> after the other in XER, alternatives of a CHOICE in a SEQUENCE
+ * OF bare; comments may stand anywhere.  asn1c's XER decoder is lenient where a profile must not
+ * be: it pads odd hex and passes over what it does not know.  So each element must keep the bounds
+ * of its type, and written back as XER it must be the same text but for white space. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>

@@ -90,6 +90,7 @@ static const struct {
 } services[] = {
     { 1, 1 },   /* usim */
     { 2, 2 },   /* isim */
+    { 3, 3 },   /* csim: its files */
     { 4, 4 },   /* milenage */
     { 5, 6 },   /* tuak128 */
     { 7, 10 },  /* gba-usim */

@@ -3,7 +3,8 @@
  * usage: echo_card HOST:PORT INS=LENGTH...
  *
  * A command whose instruction is INS (hex) is answered with LENGTH octets, of which the last two
- * are 9000.  The connection to the reader is the one of softeuicc run. */
+ * are 9000; with LENGTH 0 the card stays mute.  The connection to the reader is the one of
+ * softeuicc run. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,8 @@ static size_t transmit(void *ctx, const uint8_t *command, size_t n, uint8_t *res
     const struct echo *e = ctx;
     size_t length = e->lengths[n > 1 ? command[1] : 0];
 
+    if (length == 0)
+        return 0;
     memset(response, 0xA5, length);
     response[length - 2] = 0x90;
     response[length - 1] = 0x00;
@@ -72,7 +75,7 @@ static void take_lengths(struct echo *e, char **words)
         e->lengths[i] = 2;
     for (; *words != NULL; words++) {
         unsigned ins, length;
-        if (sscanf(*words, "%2x=%u", &ins, &length) == 2 && length >= 2 &&
+        if (sscanf(*words, "%2x=%u", &ins, &length) == 2 && length != 1 &&
             length <= VPCD_RESPONSE_MAX)
             e->lengths[ins] = length;
     }

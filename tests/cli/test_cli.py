@@ -42,7 +42,7 @@ class CliTest(unittest.TestCase):
         self.assertTrue(all(c in softeuicc("--help").stdout for c in COMMANDS))
 
     def test_help_of_new_lists_the_settings(self):
-        self.assertIn("iot=on", softeuicc("new", "--help").stdout)
+        self.assertIn("strict_der=off", softeuicc("new", "--help").stdout)
 
     def test_wrong_usage_is_status_2_with_a_hint(self):
         for words in ((), ("nonsense",), ("new",), ("new", "a", "b"), ("run", "a", "--nonsense"),

@@ -7,7 +7,7 @@ import struct
 import time
 import unittest
 
-from programs import (DEADLINE, SELECT_ISDR, Control, RunningCard, Scratch, atr_of,
+from programs import (DEADLINE, SELECT_ISDR, Control, Process, RunningCard, Scratch, atr_of,
                       new_card, wait_for)
 
 OFF, ON, RESET, ATR = b"\0\1\0", b"\0\1\1", b"\0\1\2", b"\0\1\4"
@@ -227,6 +227,44 @@ class WireTest(unittest.TestCase):
         before = time.monotonic()
         self.assertEqual(self.process.stop(), 0)
         self.assertLess(time.monotonic() - before, DEADLINE / 2)
+
+
+@unittest.skipUnless("ECHO_CARD" in os.environ, "ECHO_CARD does not name the echo card")
+class EchoTest(unittest.TestCase):
+    """What an eUICC does not do on demand; the echo card has the same connection."""
+
+    def setUp(self):
+        listener = socket.create_server(("127.0.0.1", 0), backlog=1)
+        self.addCleanup(listener.close)
+        listener.settimeout(DEADLINE)
+        self.accept = listener.accept
+        lengths = ("A1=0", "A2=65535", "A3=65536", "A4=2")
+        self.process = Process([os.environ["ECHO_CARD"],
+                                f"127.0.0.1:{listener.getsockname()[1]}", *lengths])
+        self.addCleanup(self.process.stop)
+        self.reader = Reader(self.accept()[0])
+        self.addCleanup(self.reader.close)
+
+    def test_a_mute_card_goes_out_and_comes_back_later(self):
+        self.reader.send(ON + frame(b"\0\xa1\0\0"))
+        self.assertTrue(self.reader.is_closed())
+        closed = time.monotonic()
+        again = Reader(self.accept()[0])
+        self.addCleanup(again.close)
+        self.assertGreater(time.monotonic() - closed, 0.5)  # or a polling reader misses it
+        self.assertEqual(again.ask(frame(b"\0\xa4\0\0")), b"\x90\0")
+        self.process.says("lost power")
+
+    def test_long_answers_fit_or_are_an_error(self):
+        self.assertEqual(len(self.reader.ask(frame(b"\0\xa2\0\0"))), 65535)
+        self.assertEqual(self.reader.ask(frame(b"\0\xa3\0\0")), b"\x6f\0")
+
+    def test_a_reader_that_takes_its_time_gets_all_answers(self):
+        self.reader.send(200 * frame(b"\0\xa2\0\0") + ATR)
+        time.sleep(0.1)  # the card's answers do not fit into the connection meanwhile
+        for _ in range(200):
+            self.assertEqual(len(self.reader.answer()), 65535)
+        self.assertEqual(self.reader.answer()[0], 0x3B)
 
 
 class ReversedTest(unittest.TestCase):
