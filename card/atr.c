@@ -11,10 +11,10 @@ enum {
     HAS_TC = 0x40,
     HAS_TD = 0x80,
     T0 = 0x00,
-    T15 = 0x0F,                 /* qualifies global interface bytes */
-    TA15_CLOCK_STOP = 0xC0,     /* clock stop indicator: no preference */
-    TB15_UICC = 0x80,           /* TS 102 221 6.3.3: the coding of this document is used */
-    TB15_EUICC = 0x02,          /* TS 102 221 6.3.3: eUICC-related functions supported */
+    T15 = 0x0F,             /* qualifies global interface bytes */
+    TA15_CLOCK_STOP = 0xC0, /* clock stop indicator: no preference */
+    TB15_UICC = 0x80,       /* TS 102 221 6.3.3: the coding of this document is used */
+    TB15_EUICC = 0x02,      /* TS 102 221 6.3.3: eUICC-related functions supported */
 };
 
 static uint8_t xor_of(const uint8_t *p, size_t n)

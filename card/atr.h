@@ -13,10 +13,10 @@ enum {
 
 /* What an ATR says, in the order of its octets. */
 struct atr_capabilities {
-    uint8_t ta1;        /* speed: Fi and Di; 0x11 is the default of ISO 7816-3 */
-    uint8_t classes;    /* TA for T=15: supply voltages A, B, C as bits 1, 2, 3 */
-    bool clock_stop;    /* may be stopped in either state */
-    bool euicc;         /* eUICC-related functions (TS 102 221 6.3.3) */
+    uint8_t ta1;     /* speed: Fi and Di; 0x11 is the default of ISO 7816-3 */
+    uint8_t classes; /* TA for T=15: supply voltages A, B, C as bits 1, 2, 3 */
+    bool clock_stop; /* may be stopped in either state */
+    bool euicc;      /* eUICC-related functions (TS 102 221 6.3.3) */
     uint8_t historical[ATR_MAX_HISTORICAL];
     uint8_t historical_len;
 };

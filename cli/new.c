@@ -90,6 +90,24 @@ static int take_order(const struct arguments *args, struct order *o)
     return r;
 }
 
+/* What was made. */
+static int tell(const struct arguments *args, const struct order *o)
+{
+    const struct softeuicc_options look = { .read_only = true };
+    char error[SOFTEUICC_ERROR_LEN], eid[SOFTEUICC_EID_LEN + 1];
+    struct softeuicc *card;
+
+    if (softeuicc_open(args->operand, &look, &card, error) != 0)
+        return failed(args, "%s", error);
+    bool read = softeuicc_eid(card, eid);
+    softeuicc_close(&card);
+    if (!read)
+        return failed(args, "%s does not read", args->operand);
+    printf("%s: EID %s, %zu profile%s; softeuicc show tells more\n", args->operand, eid,
+           o->n_profiles, o->n_profiles == 1 ? "" : "s");
+    return EXIT_DONE;
+}
+
 static int make(const struct arguments *args, const struct order *o)
 {
     const struct softeuicc_new how = {
@@ -104,9 +122,7 @@ static int make(const struct arguments *args, const struct order *o)
 
     if (softeuicc_new(args->operand, &how, NULL, error) != 0)
         return failed(args, "%s", error);
-    printf("%s: a card with %zu profile%s; %s show %s tells more\n", args->operand, o->n_profiles,
-           o->n_profiles == 1 ? "" : "s", PROGRAM, args->operand);
-    return EXIT_DONE;
+    return tell(args, o);
 }
 
 static int run(const struct arguments *args)

@@ -82,11 +82,8 @@ int control_run(struct euicc *e, const char *line, char *reply, size_t size)
         const char *name;
         verb_fn *run;
     } verbs[] = {
-        { "status", status },
-        { "reset", reset },
-        { "power-off", power_off },
-        { "cut-after", cut_after },
-        { "digest", digest },
+        { "status", status },       { "reset", reset },   { "power-off", power_off },
+        { "cut-after", cut_after }, { "digest", digest },
     };
     size_t n = strcspn(line, " ");
     const char *argument = line + n + strspn(line + n, " ");

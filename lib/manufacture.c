@@ -74,7 +74,8 @@ static void pack_eid(const char *digits, uint8_t ret[EID_LEN])
         ret[i] = (uint8_t)((digits[2 * i] - '0') << 4 | (digits[2 * i + 1] - '0'));
 }
 
-/* --- keys and certificates --------------------------------------------------------------------- */
+/* --- keys and certificates ---------------------------------------------------------------------
+ */
 
 /* What one curve's part of a PKI gives, and what is made of it. */
 struct identity {
@@ -117,9 +118,8 @@ static int read_file(const struct pki *pki, const char *format, const char *curv
     return ERR_INPUT;
 }
 
-static int read_cert(struct crypto *c, const struct pki *pki, const char *format,
-                     const char *curve, struct wr *der, struct cert **ret,
-                     char error[SOFTEUICC_ERROR_LEN])
+static int read_cert(struct crypto *c, const struct pki *pki, const char *format, const char *curve,
+                     struct wr *der, struct cert **ret, char error[SOFTEUICC_ERROR_LEN])
 {
     const char *reason;
 
@@ -171,8 +171,8 @@ static int issue_euicc(struct crypto *c, const struct pki *pki, const char *curv
             .organization = cert_subject_organization(id->eum),
             .common_name = "Test eUICC",
             .subject_serial = eid,
-            .not_before = 1577836800,   /* 2020-01-01 */
-            .not_after = 253402300799,  /* 9999-12-31: the card lives longer than its dates */
+            .not_before = 1577836800,  /* 2020-01-01 */
+            .not_after = 253402300799, /* 9999-12-31: the card lives longer than its dates */
             .serial = 0x0200000000000000 + mod97(eid, EID_DIGITS),
         };
         wr_clear(&id->euicc_cert);
@@ -280,7 +280,8 @@ static int personalise(struct nvm *nvm, struct crypto *c, const struct pki *pki,
     return err;
 }
 
-/* --- settings and profiles --------------------------------------------------------------------- */
+/* --- settings and profiles ---------------------------------------------------------------------
+ */
 
 static int store_settings(struct nvm *nvm, const struct softeuicc_new *how,
                           char error[SOFTEUICC_ERROR_LEN])

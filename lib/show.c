@@ -16,7 +16,8 @@ enum {
     TAG_PROFILE_NAME = 0x92,
 };
 
-/* --- the tree ---------------------------------------------------------------------------------- */
+/* --- the tree ----------------------------------------------------------------------------------
+ */
 
 static void add_hex(cJSON *to, const char *name, struct rd v)
 {
@@ -62,8 +63,7 @@ static void add_profile(cJSON *list, const struct profile *p, uint16_t enabled)
     cJSON_AddStringToObject(one, "state", p->index == enabled ? "enabled" : "disabled");
     cJSON_AddStringToObject(one, "class",
                             p->profile_class < N_ELEMS(classes) ? classes[p->profile_class] : "?");
-    add_text(one, "name",
-             tlv_find(p->metadata, TAG_PROFILE_NAME, &t) ? t.value : rd_of(NULL, 0));
+    add_text(one, "name", tlv_find(p->metadata, TAG_PROFILE_NAME, &t) ? t.value : rd_of(NULL, 0));
     add_text(one, "provider",
              tlv_find(p->metadata, TAG_SERVICE_PROVIDER_NAME, &t) ? t.value : rd_of(NULL, 0));
     add_text(one, "nickname", p->nickname);
@@ -150,7 +150,8 @@ static int build(cJSON *root, struct euicc *e)
     return 0;
 }
 
-/* --- the text ---------------------------------------------------------------------------------- */
+/* --- the text ----------------------------------------------------------------------------------
+ */
 
 static const char *string_of(const cJSON *object, const char *name)
 {

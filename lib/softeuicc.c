@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "applets/applets.h"
+#include "applets/ecasd/ecasd.h"
 #include "certs/pki.h"
 #include "lib/control.h"
 #include "lib/manufacture.h"
@@ -33,8 +34,8 @@ static struct crypto *inner(struct softeuicc_crypto *c)
 
 struct softeuicc_crypto *softeuicc_crypto_new(const char *seed)
 {
-    return (struct softeuicc_crypto *)(void *)crypto_new(seed != NULL ? rd_str(seed) :
-                                                                        rd_of(NULL, 0));
+    return (struct softeuicc_crypto *)(void *)crypto_new(seed != NULL ? rd_str(seed)
+                                                                      : rd_of(NULL, 0));
 }
 
 void softeuicc_crypto_free(struct softeuicc_crypto **c)
@@ -93,8 +94,8 @@ static int finish_open(struct softeuicc *card, struct nvm *nvm,
                        const struct softeuicc_options *options, struct softeuicc **ret,
                        char error[SOFTEUICC_ERROR_LEN])
 {
-    int err = euicc_init(&card->euicc, nvm, crypto_of(card, options), trace_of(card), applets,
-                         n_applets);
+    int err =
+        euicc_init(&card->euicc, nvm, crypto_of(card, options), trace_of(card), applets, n_applets);
 
     if (err != 0) {
         snprintf(error, SOFTEUICC_ERROR_LEN, "the card does not load (%s)", err_name(err));
@@ -115,8 +116,8 @@ int softeuicc_open(const char *path, const struct softeuicc_options *options,
         return ERR_CRYPTO;
     struct trace trace = trace_of(card);
     card->euicc.trace = trace;
-    struct nvm *nvm = nvm_open_file(path, options->read_only ? NVM_READ : NVM_SERVE,
-                                    &card->euicc.trace, error);
+    struct nvm *nvm =
+        nvm_open_file(path, options->read_only ? NVM_READ : NVM_SERVE, &card->euicc.trace, error);
     if (nvm == NULL) {
         free_card(card);
         return ERR_NVM;
@@ -133,8 +134,8 @@ int softeuicc_open_memory(const struct softeuicc_new *how, const struct softeuic
         return ERR_CRYPTO;
     card->euicc.trace = trace_of(card);
     struct nvm *nvm = nvm_open_memory(&card->euicc.trace);
-    int err = nvm == NULL ? ERR_NOMEM :
-                            manufacture(&nvm, crypto_of(card, options), how, trace_of(card), error);
+    int err = nvm == NULL ? ERR_NOMEM
+                          : manufacture(&nvm, crypto_of(card, options), how, trace_of(card), error);
     if (err != 0) {
         nvm_close(&nvm);
         free_card(card);
@@ -154,14 +155,25 @@ int softeuicc_new(const char *path, const struct softeuicc_new *how,
         return ERR_CRYPTO;
     }
     struct nvm *nvm = nvm_open_file(path, NVM_CREATE, &silent, error);
-    int err = nvm == NULL ? ERR_NVM :
-                            manufacture(&nvm, inner(own != NULL ? own : crypto), how, silent, error);
+    int err = nvm == NULL
+                  ? ERR_NVM
+                  : manufacture(&nvm, inner(own != NULL ? own : crypto), how, silent, error);
     bool made_file = nvm != NULL;
     nvm_close(&nvm);
     if (err != 0 && made_file)
         unlink(path); /* a half-made card is none */
     softeuicc_crypto_free(&own);
     return err;
+}
+
+bool softeuicc_eid(struct softeuicc *card, char ret[SOFTEUICC_EID_LEN + 1])
+{
+    if (!card->euicc.on && euicc_power_on(&card->euicc) != 0)
+        return false;
+    const uint8_t *eid = ecasd_eid(&card->euicc);
+    for (size_t i = 0; i < EID_LEN; i++)
+        snprintf(ret + 2 * i, 3, "%02X", eid[i]);
+    return true;
 }
 
 void softeuicc_close(struct softeuicc **card)

@@ -24,6 +24,7 @@ extern "C" {
 enum {
     SOFTEUICC_ERROR_LEN = 256,
     SOFTEUICC_ATR_MAX = 33,
+    SOFTEUICC_EID_LEN = 32,             /* digits */
     SOFTEUICC_RESPONSE_MAX = 65536 + 2, /* longest response APDU */
 };
 
@@ -92,6 +93,9 @@ int softeuicc_open(const char *path, const struct softeuicc_options *options,
 int softeuicc_open_memory(const struct softeuicc_new *how, const struct softeuicc_options *options,
                           struct softeuicc **ret, char error[SOFTEUICC_ERROR_LEN]);
 
+/* The EID as 32 digits.  false when the card does not read. */
+bool softeuicc_eid(struct softeuicc *card, char ret[SOFTEUICC_EID_LEN + 1]);
+
 /* Powers the card off, gives up the lock, frees everything; *card becomes NULL. */
 void softeuicc_close(struct softeuicc **card);
 
@@ -105,9 +109,9 @@ bool softeuicc_is_on(const struct softeuicc *card);
 size_t softeuicc_atr(const struct softeuicc *card, uint8_t ret[SOFTEUICC_ATR_MAX]);
 
 /* One command APDU (n octets), one response APDU with its status word.  response has room for
- * SOFTEUICC_RESPONSE_MAX octets.  Returns the length of the response, at least 2; 0 when the card is
- * mute, because its storage lost power on the way.  A card that is off, or that lost power before,
- * is powered on first. */
+ * SOFTEUICC_RESPONSE_MAX octets.  Returns the length of the response, at least 2; 0 when the card
+ * is mute, because its storage lost power on the way.  A card that is off, or that lost power
+ * before, is powered on first. */
 size_t softeuicc_transmit(struct softeuicc *card, const uint8_t *command, size_t n,
                           uint8_t *response);
 

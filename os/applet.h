@@ -44,10 +44,10 @@ struct applet {
     size_t session_size; /* one block a selection on a channel, zeroed, for session_data() */
 
     /* All optional. */
-    int (*start)(struct euicc *e);  /* at power-on and reset; what it stores is committed */
-    void (*stop)(struct euicc *e);  /* releases what the state block points to */
+    int (*start)(struct euicc *e); /* at power-on and reset; what it stores is committed */
+    void (*stop)(struct euicc *e); /* releases what the state block points to */
     int (*select)(struct session *s, struct wr *fci); /* 0 or a status word that refuses */
-    void (*deselect)(struct session *s); /* releases what the session block points to */
+    void (*deselect)(struct session *s);    /* releases what the session block points to */
     void (*not_committed)(struct euicc *e); /* its last command did not reach the storage */
 };
 

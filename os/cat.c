@@ -49,9 +49,9 @@ bool cat_queue_refresh(struct cat *c, cat_refresh_fn *ended)
     if (!c->has_profile || !terminal_can(c, PROFILE_REFRESH_OCTET, PROFILE_REFRESH_BIT))
         return false;
 
-    uint8_t how = terminal_can(c, PROFILE_STATE_CHANGE_OCTET, PROFILE_STATE_CHANGE_BIT) ?
-                      REFRESH_EUICC_PROFILE_STATE_CHANGE :
-                      REFRESH_UICC_RESET;
+    uint8_t how = terminal_can(c, PROFILE_STATE_CHANGE_OCTET, PROFILE_STATE_CHANGE_BIT)
+                      ? REFRESH_EUICC_PROFILE_STATE_CHANGE
+                      : REFRESH_UICC_RESET;
     const uint8_t details[] = { ++c->number, TYPE_REFRESH, how };
     const uint8_t devices[] = { DEVICE_UICC, DEVICE_TERMINAL };
     struct wr w;

@@ -75,7 +75,8 @@ size_t euicc_atr(const struct euicc *e, uint8_t ret[ATR_MAX_LEN])
         .classes = 0x07,
         .clock_stop = true,
         .euicc = true,
-        .historical = { 0x80, 0x31, 0xE0, 0x73, 0xFE, 0x21, 0x9F, 0x66, 'S', 'O', 'F', 'T', 'E', 'U' },
+        .historical = { 0x80, 0x31, 0xE0, 0x73, 0xFE, 0x21, 0x9F, 0x66, 'S', 'O', 'F', 'T', 'E',
+                        'U' },
         .historical_len = 14,
     };
     size_t n = setting_hex(&e->settings, SET_ATR, ret, ATR_MAX_LEN);

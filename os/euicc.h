@@ -41,7 +41,7 @@ struct euicc {
     struct cat cat;
     uint8_t terminal_capability[128]; /* contents of A9 (TS 102 221 11.1.19.2) */
     uint8_t terminal_capability_len;
-    struct wr answer;              /* of the command that runs */
+    struct wr answer; /* of the command that runs */
 };
 
 /* Takes nvm over, also on failure; the card is off.  0 or negative. */

@@ -1,4 +1,5 @@
-/* nvm_mem.c - a store in memory: objects sorted by key, and an undo log for the open transaction. */
+/* nvm_mem.c - a store in memory: objects sorted by key, and an undo log for the open transaction.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -73,8 +73,8 @@ static int file_put(void *be, const char *key, struct rd value)
     struct file *f = be;
 
     sqlite3_bind_text(f->statements[PUT], 1, key, -1, SQLITE_STATIC);
-    sqlite3_bind_blob(f->statements[PUT], 2, value.n > 0 ? (const void *)value.p : "",
-                      (int)value.n, SQLITE_STATIC);
+    sqlite3_bind_blob(f->statements[PUT], 2, value.n > 0 ? (const void *)value.p : "", (int)value.n,
+                      SQLITE_STATIC);
     return run(f, PUT, "writing");
 }
 
@@ -205,8 +205,8 @@ static bool prepare_all(struct file *f)
 {
     static const char *const texts[N_STATEMENTS] = {
         [GET] = "SELECT value FROM object WHERE key = ?",
-        [PUT] = "INSERT INTO object(key, value) VALUES(?, ?) "
-                "ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+        [PUT] = ("INSERT INTO object(key, value) VALUES(?, ?) "
+                 "ON CONFLICT(key) DO UPDATE SET value = excluded.value"),
         [DEL] = "DELETE FROM object WHERE key = ?",
         [NEXT] = "SELECT key FROM object WHERE key > ? ORDER BY key LIMIT 1",
         [BEGIN] = "BEGIN IMMEDIATE",
@@ -262,9 +262,9 @@ static bool open_database(struct file *f, const char *path, enum nvm_open_mode m
 
 static int open_descriptor(const char *path, enum nvm_open_mode mode, char error[NVM_ERROR_MAX])
 {
-    int flags = mode == NVM_CREATE ? O_RDWR | O_CREAT | O_EXCL :
-                mode == NVM_SERVE  ? O_RDWR :
-                                     O_RDONLY;
+    int flags = mode == NVM_CREATE  ? O_RDWR | O_CREAT | O_EXCL
+                : mode == NVM_SERVE ? O_RDWR
+                                    : O_RDONLY;
     int fd = open(path, flags | O_CLOEXEC, 0600);
 
     if (fd < 0 && errno == EEXIST)
@@ -304,8 +304,8 @@ struct nvm *nvm_open_file(const char *path, enum nvm_open_mode mode, const struc
     *f = (struct file){ .trace = trace, .lock = fd };
     if (!open_database(f, path, mode)) {
         snprintf(error, NVM_ERROR_MAX, "%s is damaged: %s", path,
-                 sqlite3_errcode(f->db) == SQLITE_OK ? "its integrity check fails" :
-                                                       sqlite3_errmsg(f->db));
+                 sqlite3_errcode(f->db) == SQLITE_OK ? "its integrity check fails"
+                                                     : sqlite3_errmsg(f->db));
         file_close(f);
         return NULL;
     }

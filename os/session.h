@@ -9,7 +9,7 @@ struct session {
     struct euicc *euicc;
     uint8_t channel;
     struct chain chain;
-    unsigned long commands; /* dispatched on this channel so far */
+    unsigned long commands;        /* dispatched on this channel so far */
     const struct applet *selected; /* NULL: the UICC itself, at its MF */
     void *data;                    /* selected->session_size octets */
 };

@@ -29,20 +29,20 @@ const struct setting_info setting_infos[SETTING_COUNT] = {
                                NULL },
     [SET_PP_VERSION] = { "pp_version", "0.0.1", "protection profile version (ppVersion)",
                          KIND_VERSION, 0, 0, NULL },
-    [SET_SAS_NUMBER] = { "sas_number", "SOFTEUICC-TEST-0", "sasAcreditationNumber", KIND_TEXT, 0, 64,
-                         NULL },
+    [SET_SAS_NUMBER] = { "sas_number", "SOFTEUICC-TEST-0", "sasAcreditationNumber", KIND_TEXT, 0,
+                         64, NULL },
     [SET_PLATFORM_LABEL] = { "platform_label", "",
                              "platformLabel of certificationDataObject; empty: none", KIND_TEXT, 0,
                              64, NULL },
     [SET_DISCOVERY_URL] = { "discovery_url", "",
-                            "discoveryBaseURL of certificationDataObject; empty: none", KIND_TEXT, 0,
-                            128, NULL },
+                            "discoveryBaseURL of certificationDataObject; empty: none", KIND_TEXT,
+                            0, 128, NULL },
     [SET_CURVES] = { "curves", "both", "certificates that the card holds", KIND_CHOICE, 0, 0,
                      "nist|brp|both" },
     [SET_DEFAULT_DP] = { "default_dp", "", "default SM-DP+ address at manufacture", KIND_TEXT, 0,
                          255, NULL },
-    [SET_ROOT_DS] = { "root_ds", "testrootsmds.example.com", "root SM-DS address", KIND_TEXT, 0, 255,
-                      NULL },
+    [SET_ROOT_DS] = { "root_ds", "testrootsmds.example.com", "root SM-DS address", KIND_TEXT, 0,
+                      255, NULL },
     [SET_RAT] = { "rat", "ppr1+ppr2:EEEEEE/*/*:consent",
                   "rules authorisation table; empty: no rule, no PPR allowed", KIND_RAT, 0, 0,
                   NULL },
@@ -231,9 +231,9 @@ const char *setting_check(enum setting which, const char *value)
         return "too long";
     switch (info->kind) {
     case KIND_NUMBER:
-        return read_number(value, &number) && number >= info->low && number <= info->high ?
-                   NULL :
-                   "not a number in its range";
+        return read_number(value, &number) && number >= info->low && number <= info->high
+                   ? NULL
+                   : "not a number in its range";
     case KIND_SWITCH:
         return is_one_of("on|off", value) ? NULL : "neither on nor off";
     case KIND_CHOICE:
@@ -249,9 +249,9 @@ const char *setting_check(enum setting which, const char *value)
         return which == SET_ATR && n > 0 ? atr_check(scratch, (size_t)n) : NULL;
     case KIND_RAT:
         wr_init(&w, scratch, sizeof scratch);
-        return read_rat(value, &w) && wr_failed(&w) == 0 ?
-                   NULL :
-                   "not rules such as ppr1+ppr2:EEEEEE/*/*:consent";
+        return read_rat(value, &w) && wr_failed(&w) == 0
+                   ? NULL
+                   : "not rules such as ppr1+ppr2:EEEEEE/*/*:consent";
     case KIND_PPRS:
         return read_pprs(value, strlen(value), &pprs) ? NULL : "not ppr1, ppr2 or ppr1+ppr2";
     }

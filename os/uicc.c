@@ -143,8 +143,8 @@ static int terminal_capability(struct session *s, const struct apdu *a, struct w
     (void)rsp;
     if (a->p1 != 0 || a->p2 != 0)
         return SW_WRONG_P1P2;
-    if (tlv_expect(&in, TAG_TERMINAL_CAPABILITY, &t) != 0 || in.n != 0 ||
-        !tlv_all_whole(t.value) || t.value.n > sizeof e->terminal_capability)
+    if (tlv_expect(&in, TAG_TERMINAL_CAPABILITY, &t) != 0 || in.n != 0 || !tlv_all_whole(t.value) ||
+        t.value.n > sizeof e->terminal_capability)
         return SW_WRONG_DATA;
     e->terminal_capability_len = (uint8_t)t.value.n;
     if (t.value.n > 0)

@@ -25,7 +25,7 @@ enum {
 struct ci {
     struct wr object; /* octets that data points into */
     struct ecasd_ci_data data;
-    struct ec_pub *ci_key;   /* parsed when first used */
+    struct ec_pub *ci_key; /* parsed when first used */
     struct ec_key *euicc_key;
 };
 
@@ -47,8 +47,8 @@ static void ci_key_name(int ci, char ret[NVM_KEY_MAX])
 
 /* --- personalisation -------------------------------------------------------------------------- */
 
-int ecasd_personalise(struct nvm *nvm, const uint8_t eid[EID_LEN],
-                      const struct ecasd_ci_data *cis, size_t n_cis)
+int ecasd_personalise(struct nvm *nvm, const uint8_t eid[EID_LEN], const struct ecasd_ci_data *cis,
+                      size_t n_cis)
 {
     if (n_cis == 0 || n_cis > ECASD_MAX_CI)
         return ERR_INPUT;
@@ -208,7 +208,8 @@ int ecasd_sign(struct euicc *e, int ci, const struct rd *parts, size_t n_parts,
     return ecdsa_sign(e->crypto, c->euicc_key, parts, n_parts, ret);
 }
 
-/* --- commands ---------------------------------------------------------------------------------- */
+/* --- commands ----------------------------------------------------------------------------------
+ */
 
 static int select_ecasd(struct session *s, struct wr *fci)
 {

@@ -19,16 +19,16 @@ extern const struct applet ecasd_applet;
 /* What the EUM puts in for one CI. */
 struct ecasd_ci_data {
     enum curve curve;
-    struct rd ski;          /* of the CI's key, SKI_LEN octets: its CI PKID */
-    struct rd ci_point;     /* PK.CI.ECDSA */
-    struct rd euicc_key;    /* SK.EUICC.ECDSA as DER */
-    struct rd cert_euicc;   /* CERT.EUICC.ECDSA */
-    struct rd cert_eum;     /* CERT.EUM.ECDSA */
+    struct rd ski;        /* of the CI's key, SKI_LEN octets: its CI PKID */
+    struct rd ci_point;   /* PK.CI.ECDSA */
+    struct rd euicc_key;  /* SK.EUICC.ECDSA as DER */
+    struct rd cert_euicc; /* CERT.EUICC.ECDSA */
+    struct rd cert_eum;   /* CERT.EUM.ECDSA */
 };
 
 /* Personalisation, before the card's first power-on. */
-int ecasd_personalise(struct nvm *nvm, const uint8_t eid[EID_LEN],
-                      const struct ecasd_ci_data *cis, size_t n_cis);
+int ecasd_personalise(struct nvm *nvm, const uint8_t eid[EID_LEN], const struct ecasd_ci_data *cis,
+                      size_t n_cis);
 
 const uint8_t *ecasd_eid(const struct euicc *e);
 

@@ -110,8 +110,8 @@ static const struct {
  * is the one without y (saip 1.4, up to 3.3.1). */
 static const uint8_t template_oid_prefix[] = { 0x67, 0x81, 0x0F, 0x01, 0x02 };
 static const uint8_t template_versions[] = {
-    [1] = 0x01, [2] = 0x01, [3] = 0x05, [4] = 0x05,  [5] = 0x0D,  [6] = 0x01,
-    [7] = 0x01, [8] = 0x01, [9] = 0x05, [10] = 0x05, [11] = 0x05, [12] = 0x01,
+    [1] = 0x01,  [2] = 0x01,  [3] = 0x05,  [4] = 0x05,  [5] = 0x0D,  [6] = 0x01,
+    [7] = 0x01,  [8] = 0x01,  [9] = 0x05,  [10] = 0x05, [11] = 0x05, [12] = 0x01,
     [13] = 0x1D, [14] = 0x01, [15] = 0x01, [16] = 0x01, [17] = 0x01, [18] = 0x01,
 };
 
@@ -136,8 +136,7 @@ static bool template_is_known(struct rd oid)
 {
     size_t prefix = sizeof template_oid_prefix;
 
-    if (oid.n < prefix + 1 || oid.n > prefix + 2 ||
-        memcmp(oid.p, template_oid_prefix, prefix) != 0)
+    if (oid.n < prefix + 1 || oid.n > prefix + 2 || memcmp(oid.p, template_oid_prefix, prefix) != 0)
         return false;
     uint8_t x = oid.p[prefix], y = oid.n == prefix + 2 ? oid.p[prefix + 1] : 0;
     return x < N_ELEMS(template_versions) && y < 8 && (template_versions[x] & 1u << y) != 0;
@@ -306,8 +305,7 @@ static int check_header_lists(struct upp *u, const struct pe *pe)
         return abort_with(u, pe, PE_LIB_NOT_SUPPORTED, (size_t)(list.whole.p - pe->tlv.whole.p),
                           "a mandatory library is not there");
     if (tlv_find(body, TAG_IOT_OPTIONS, &list))
-        return abort_with(u, pe, PE_FEATURE_NOT_SUPPORTED,
-                          (size_t)(list.whole.p - pe->tlv.whole.p),
+        return abort_with(u, pe, PE_FEATURE_NOT_SUPPORTED, (size_t)(list.whole.p - pe->tlv.whole.p),
                           "IoT minimal profiles are not supported");
     return UPP_OK;
 }
@@ -425,8 +423,8 @@ static int check_element(struct upp *u, const struct pe *pe)
         return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0, "its identification is missing");
     if ((pe->kind->rules & TEMPLATE) && tlv_find(pe->tlv.value, TAG_TEMPLATE_ID, &id) &&
         !template_is_known(id.value))
-        return warn_with(u, pe, PE_TEMPLATE_NOT_SUPPORTED,
-                         (size_t)(id.whole.p - pe->tlv.whole.p), "the template is not supported");
+        return warn_with(u, pe, PE_TEMPLATE_NOT_SUPPORTED, (size_t)(id.whole.p - pe->tlv.whole.p),
+                         "the template is not supported");
     if (pe->kind->rules & RUNTIME)
         return warn_with(u, pe, PE_RUNTIME_NOT_SUPPORTED, 0, "there is no application runtime");
     return UPP_OK;

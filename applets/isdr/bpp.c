@@ -18,29 +18,29 @@
 #include "applets/isdr/otpk.h"
 
 enum bpp_command_id { /* BppCommandId, SGP.22 2.5.6 */
-    COMMAND_INITIALISE_SECURE_CHANNEL = 0,
-    COMMAND_CONFIGURE_ISDP = 1,
-    COMMAND_STORE_METADATA = 2,
-    COMMAND_REPLACE_SESSION_KEYS = 4,
-    COMMAND_LOAD_PROFILE_ELEMENTS = 5,
+                      COMMAND_INITIALISE_SECURE_CHANNEL = 0,
+                      COMMAND_CONFIGURE_ISDP = 1,
+                      COMMAND_STORE_METADATA = 2,
+                      COMMAND_REPLACE_SESSION_KEYS = 4,
+                      COMMAND_LOAD_PROFILE_ELEMENTS = 5,
 };
 
 enum install_error { /* ErrorReason, SGP.22 2.5.6; positive, so that a fault is never one */
-    INCORRECT_INPUT_VALUES = 1,
-    INVALID_SIGNATURE = 2,
-    INVALID_TRANSACTION_ID = 3,
-    UNSUPPORTED_CRT_VALUES = 4,
-    UNSUPPORTED_REMOTE_OPERATION_TYPE = 5,
-    UNSUPPORTED_PROFILE_CLASS = 6,
-    BSP_STRUCTURE = 7,
-    BSP_SECURITY = 8,
-    ICCID_ALREADY_EXISTS = 9,
-    INSUFFICIENT_MEMORY = 10,
-    INTERRUPTION = 11,
-    PE_PROCESSING_ERROR = 12,
-    DATA_MISMATCH = 13,
-    PPR_NOT_ALLOWED = 15,
-    UNKNOWN_ERROR = UNDEFINED_ERROR,
+                     INCORRECT_INPUT_VALUES = 1,
+                     INVALID_SIGNATURE = 2,
+                     INVALID_TRANSACTION_ID = 3,
+                     UNSUPPORTED_CRT_VALUES = 4,
+                     UNSUPPORTED_REMOTE_OPERATION_TYPE = 5,
+                     UNSUPPORTED_PROFILE_CLASS = 6,
+                     BSP_STRUCTURE = 7,
+                     BSP_SECURITY = 8,
+                     ICCID_ALREADY_EXISTS = 9,
+                     INSUFFICIENT_MEMORY = 10,
+                     INTERRUPTION = 11,
+                     PE_PROCESSING_ERROR = 12,
+                     DATA_MISMATCH = 13,
+                     PPR_NOT_ALLOWED = 15,
+                     UNKNOWN_ERROR = UNDEFINED_ERROR,
 };
 
 enum {
@@ -58,16 +58,16 @@ enum {
     INSTALL_BOUND_PROFILE_PACKAGE = 1, /* RemoteOpId */
     KEY_TYPE_AES = 0x88,
     DP_PROPRIETARY_MAX = 128,
-    SEGMENT_MAX = 1100, /* SGP.22 2.5.3 says 1020; servers in use send up to 1036 */
-    BSP_OVERHEAD = 64,  /* octets a segment that are not profile: header, MAC, padding */
+    SEGMENT_MAX = 1100,    /* SGP.22 2.5.3 says 1020; servers in use send up to 1036 */
+    BSP_OVERHEAD = 64,     /* octets a segment that are not profile: header, MAC, padding */
     PENDING_MAX = 1 << 17, /* octets not processed yet: one STORE DATA and a unit */
-    COMMAND_MAX = 8192, /* plaintext of ConfigureISDP, StoreMetadata or ReplaceSessionKeys */
+    COMMAND_MAX = 8192,    /* plaintext of ConfigureISDP, StoreMetadata or ReplaceSessionKeys */
 };
 
 #define KEY_INSTALLING "isdr/installing"
 
 enum stage {
-    STAGE_OPEN,   /* BF36 and BF23 are to come */
+    STAGE_OPEN, /* BF36 and BF23 are to come */
     STAGE_CONFIGURE,
     STAGE_METADATA,
     STAGE_KEYS,
@@ -77,12 +77,12 @@ enum stage {
 
 struct bpp {
     enum stage stage;
-    struct wr pending;  /* octets that are not a whole unit yet */
+    struct wr pending;   /* octets that are not a whole unit yet */
     uint64_t total_left; /* of BF36 */
     uint64_t left;       /* of the container that is open; 0: none is */
     bool in_container;
     struct bsp bsp;
-    struct wr command; /* plaintext of the function that comes in */
+    struct wr command;                  /* plaintext of the function that comes in */
     struct wr metadata, dp_proprietary; /* as received */
     struct upp *upp;
 };
@@ -205,8 +205,8 @@ static int load_profile_elements(struct euicc *e, struct bpp *b, struct rd plain
 static const struct stage_row {
     uint32_t container, segment;
     int command_id;
-    bool optional;     /* the next stage's container may come instead */
-    bool as_it_comes;  /* run for each segment, not for all of them joined */
+    bool optional;    /* the next stage's container may come instead */
+    bool as_it_comes; /* run for each segment, not for all of them joined */
     es8_fn *run;
 } stages[N_STAGES] = {
     [STAGE_OPEN] = { .command_id = COMMAND_INITIALISE_SECURE_CHANNEL },
@@ -260,17 +260,14 @@ static int check_isc(struct euicc *e, const struct isc_request *r)
     if (!isc_signature_is_good(e, r))
         return why(e, INVALID_SIGNATURE, "smdpSign does not verify under CERT.DPpb",
                    "SGP.22 5.5.1");
-    if (tlv_uint(r->remote_op.value, &remote_op) != 0 ||
-        remote_op != INSTALL_BOUND_PROFILE_PACKAGE)
+    if (tlv_uint(r->remote_op.value, &remote_op) != 0 || remote_op != INSTALL_BOUND_PROFILE_PACKAGE)
         return why(e, UNSUPPORTED_REMOTE_OPERATION_TYPE, "remoteOpId is not 1", "SGP.22 5.5.1");
     if (!rd_equal(r->id.value, rsp_transaction_id(rs)))
-        return why(e, INVALID_TRANSACTION_ID, "transactionId is not the session's",
-                   "SGP.22 5.5.1");
+        return why(e, INVALID_TRANSACTION_ID, "transactionId is not the session's", "SGP.22 5.5.1");
     if (r->key_type.value.n != 1 || r->key_type.value.p[0] != KEY_TYPE_AES ||
         r->key_len.value.n != 1 || r->key_len.value.p[0] != BSP_KEY_LEN ||
         r->host_id.value.n == 0 || r->host_id.value.n > BSP_HOST_ID_MAX)
-        return why(e, UNSUPPORTED_CRT_VALUES, "the keys asked for are not AES-128",
-                   "SGP.22 5.5.1");
+        return why(e, UNSUPPORTED_CRT_VALUES, "the keys asked for are not AES-128", "SGP.22 5.5.1");
     return 0;
 }
 
@@ -461,8 +458,7 @@ static int take_segment(struct euicc *e, struct bpp *b, struct rd *in)
 
 static bool is_complete(const struct bpp *b)
 {
-    return b->stage == STAGE_ELEMENTS && !b->in_container && b->total_left == 0 &&
-           b->upp != NULL;
+    return b->stage == STAGE_ELEMENTS && !b->in_container && b->total_left == 0 && b->upp != NULL;
 }
 
 /* Processes all that is whole.  0, an install_error, or a fault. */
@@ -572,9 +568,10 @@ static int succeed(struct euicc *e, struct wr *rsp)
 
 bool bpp_claims(const struct euicc *e, struct rd piece)
 {
-    static const uint32_t tags[] = { TAG_BOUND_PROFILE_PACKAGE, TAG_FIRST_87, TAG_88,
-                                     TAG_SECOND_87, TAG_86, TAG_BSP_ENCRYPTED, TAG_BSP_COMMAND,
-                                     TAG_BSP_MAC_ONLY };
+    static const uint32_t tags[] = {
+        TAG_BOUND_PROFILE_PACKAGE, TAG_FIRST_87,    TAG_88,          TAG_SECOND_87, TAG_86,
+        TAG_BSP_ENCRYPTED,         TAG_BSP_COMMAND, TAG_BSP_MAC_ONLY
+    };
     const struct rsp_session *rs = &isdr_state(e)->rsp;
     uint32_t tag;
     size_t len;
@@ -591,21 +588,13 @@ bool bpp_claims(const struct euicc *e, struct rd piece)
     return false;
 }
 
-int bpp_take(struct euicc *e, struct rd piece, struct wr *rsp)
+/* Takes a piece; on a fault the session is left as it happens to be. */
+static int take(struct euicc *e, struct bpp *b, struct rd piece, struct wr *rsp)
 {
-    struct rsp_session *rs = &isdr_state(e)->rsp;
-
-    if (rs->bpp == NULL)
-        rs->bpp = bpp_new();
-    if (rs->bpp == NULL)
-        return ERR_NOMEM;
-    struct bpp *b = rs->bpp;
-    rs->state = RSP_INSTALLING;
-
     wr_put_rd(&b->pending, piece);
     struct rd in = wr_view(&b->pending);
-    int result = b->pending.failed ? why(e, BSP_STRUCTURE, "a unit is too long", "SGP.22 2.5.3") :
-                                     process(e, b, &in);
+    int result = b->pending.failed ? why(e, BSP_STRUCTURE, "a unit is too long", "SGP.22 2.5.3")
+                                   : process(e, b, &in);
     if (result > 0)
         return fail(e, result, rsp);
     if (result < 0)
@@ -616,6 +605,21 @@ int bpp_take(struct euicc *e, struct rd piece, struct wr *rsp)
         memmove(b->pending.p, in.p, in.n);
     b->pending.n = in.n;
     return 0;
+}
+
+int bpp_take(struct euicc *e, struct rd piece, struct wr *rsp)
+{
+    struct rsp_session *rs = &isdr_state(e)->rsp;
+
+    if (rs->bpp == NULL)
+        rs->bpp = bpp_new();
+    if (rs->bpp == NULL)
+        return ERR_NOMEM;
+    rs->state = RSP_INSTALLING;
+    int err = take(e, rs->bpp, piece, rsp);
+    if (err != 0)
+        rsp_end(rs); /* bpp_recover() tells about it */
+    return err;
 }
 
 int bpp_interrupt(struct euicc *e)

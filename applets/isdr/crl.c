@@ -10,12 +10,12 @@
 #include "applets/isdr/es10.h"
 
 enum load_crl_error { /* LoadCRLResponseError */
-    CRL_INVALID_SIGNATURE = 1,
-    CRL_INVALID_FORMAT = 2,
-    CRL_NOT_ENOUGH_MEMORY = 3,
-    CRL_VERIFICATION_KEY_NOT_FOUND = 4,
-    CRL_FRESHER_ALREADY_LOADED = 5,
-    CRL_BASE_MISSING = 6,
+                      CRL_INVALID_SIGNATURE = 1,
+                      CRL_INVALID_FORMAT = 2,
+                      CRL_NOT_ENOUGH_MEMORY = 3,
+                      CRL_VERIFICATION_KEY_NOT_FOUND = 4,
+                      CRL_FRESHER_ALREADY_LOADED = 5,
+                      CRL_BASE_MISSING = 6,
 };
 
 enum { CRL_MAX = 32768 };

@@ -89,7 +89,7 @@ es10_fn es10b_list_notification, es10b_retrieve_notifications_list,
 es10_fn es10b_load_crl;
 
 /* es10c.c: local profile management (SGP.22 5.7.15 to 5.7.21) */
-es10_fn es10c_get_profiles_info, es10c_enable_profile, es10c_disable_profile,
-    es10c_delete_profile, es10c_euicc_memory_reset, es10c_get_eid, es10c_set_nickname;
+es10_fn es10c_get_profiles_info, es10c_enable_profile, es10c_disable_profile, es10c_delete_profile,
+    es10c_euicc_memory_reset, es10c_get_eid, es10c_set_nickname;
 
 #endif

@@ -11,7 +11,8 @@
 #include "applets/isdr/isdr.h"
 #include "applets/isdr/otpk.h"
 
-/* --- GetEUICCChallenge ------------------------------------------------------------------------- */
+/* --- GetEUICCChallenge -------------------------------------------------------------------------
+ */
 
 int es10b_get_euicc_challenge(struct session *s, struct rd body, struct wr *rsp)
 {
@@ -29,16 +30,17 @@ int es10b_get_euicc_challenge(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-/* --- AuthenticateServer ------------------------------------------------------------------------ */
+/* --- AuthenticateServer ------------------------------------------------------------------------
+ */
 
 enum authenticate_error { /* AuthenticateErrorCode */
-    AUTH_INVALID_CERTIFICATE = 1,
-    AUTH_INVALID_SIGNATURE = 2,
-    AUTH_UNSUPPORTED_CURVE = 3,
-    AUTH_NO_SESSION = 4,
-    AUTH_INVALID_OID = 5,
-    AUTH_CHALLENGE_MISMATCH = 6,
-    AUTH_CI_PK_UNKNOWN = 7,
+                          AUTH_INVALID_CERTIFICATE = 1,
+                          AUTH_INVALID_SIGNATURE = 2,
+                          AUTH_UNSUPPORTED_CURVE = 3,
+                          AUTH_NO_SESSION = 4,
+                          AUTH_INVALID_OID = 5,
+                          AUTH_CHALLENGE_MISMATCH = 6,
+                          AUTH_CI_PK_UNKNOWN = 7,
 };
 
 static int refuse_authentication(const struct euicc *e, int code, const char *why)
@@ -114,8 +116,7 @@ static int check_server_certificate(struct euicc *e, const struct cert *cert, in
     if (revoked)
         return refuse_authentication(e, AUTH_INVALID_CERTIFICATE, "a loaded CRL revokes it");
     if (cert_oid(cert).n == 0 || cert_oid(cert).n > OID_MAX_LEN)
-        return refuse_authentication(e, AUTH_INVALID_OID,
-                                     "subjectAltName has no registeredID");
+        return refuse_authentication(e, AUTH_INVALID_OID, "subjectAltName has no registeredID");
     return 0;
 }
 
@@ -228,14 +229,15 @@ int es10b_authenticate_server(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-/* --- PrepareDownload ---------------------------------------------------------------------------- */
+/* --- PrepareDownload ----------------------------------------------------------------------------
+ */
 
 enum download_error { /* DownloadErrorCode */
-    DOWNLOAD_INVALID_CERTIFICATE = 1,
-    DOWNLOAD_INVALID_SIGNATURE = 2,
-    DOWNLOAD_UNSUPPORTED_CURVE = 3,
-    DOWNLOAD_NO_SESSION = 4,
-    DOWNLOAD_INVALID_TRANSACTION_ID = 5,
+                      DOWNLOAD_INVALID_CERTIFICATE = 1,
+                      DOWNLOAD_INVALID_SIGNATURE = 2,
+                      DOWNLOAD_UNSUPPORTED_CURVE = 3,
+                      DOWNLOAD_NO_SESSION = 4,
+                      DOWNLOAD_INVALID_TRANSACTION_ID = 5,
 };
 
 static int refuse_download(const struct euicc *e, int code, const char *why)
@@ -305,8 +307,7 @@ static int check_pb_certificate(struct euicc *e, const struct cert *cert)
         return refuse_download(e, DOWNLOAD_UNSUPPORTED_CURVE,
                                "the key of CERT.DPpb is not on the curve of CERT.DPauth");
     TRY(ecasd_ci_key(e, rs->ci, &ci_key));
-    const char *why =
-        cert_check(e->crypto, cert, ROLE_DP_PB, ci_key, ecasd_ci_pkid(e, rs->ci));
+    const char *why = cert_check(e->crypto, cert, ROLE_DP_PB, ci_key, ecasd_ci_pkid(e, rs->ci));
     if (why != NULL)
         return refuse_download(e, DOWNLOAD_INVALID_CERTIFICATE, why);
     TRY(crl_revokes(e, rs->ci, cert, &revoked));
@@ -347,8 +348,7 @@ static int check_prepare(struct euicc *e, const struct prepare_request *r, struc
         return refuse_download(e, DOWNLOAD_INVALID_SIGNATURE,
                                "smdpSignature2 does not verify under CERT.DPpb");
     if (r->cc_required && r->hash_cc.n == 0)
-        return refuse_download(e, UNDEFINED_ERROR,
-                               "ccRequiredFlag is set and there is no hashCc");
+        return refuse_download(e, UNDEFINED_ERROR, "ccRequiredFlag is set and there is no hashCc");
     return 0;
 }
 
@@ -430,7 +430,8 @@ int es10b_prepare_download(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-/* --- CancelSession ------------------------------------------------------------------------------ */
+/* --- CancelSession ------------------------------------------------------------------------------
+ */
 
 enum { CANCEL_INVALID_TRANSACTION_ID = 5 }; /* CancelSessionResponse, SGP.22 5.7.14 */
 
@@ -470,9 +471,9 @@ int es10b_cancel_session(struct session *s, struct rd body, struct wr *rsp)
         return ERR_INPUT;
     TRY(tlv_uint(reason.value, &number));
     if (!rsp_allows(rs, RSP_CANCEL_SESSION) || !rd_equal(id.value, rsp_transaction_id(rs))) {
-        int code = es10_refuse(e, "CancelSession", names, N_ELEMS(names),
-                               CANCEL_INVALID_TRANSACTION_ID, "there is no such session",
-                               "SGP.22 5.7.14");
+        int code =
+            es10_refuse(e, "CancelSession", names, N_ELEMS(names), CANCEL_INVALID_TRANSACTION_ID,
+                        "there is no such session", "SGP.22 5.7.14");
         es10_put_result(rsp, TAG_CANCEL_SESSION, TAG_CTX_1, code);
         return 0;
     }

@@ -15,7 +15,8 @@ enum {
     TAG_METADATA_DP = 0xB8,
 };
 
-/* --- GetProfilesInfo (SGP.22 5.7.15) ------------------------------------------------------------ */
+/* --- GetProfilesInfo (SGP.22 5.7.15) ------------------------------------------------------------
+ */
 
 enum { INCORRECT_INPUT_VALUES = 1 }; /* ProfileInfoListError */
 
@@ -196,14 +197,15 @@ int es10c_get_profiles_info(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-/* --- EnableProfile, DisableProfile, DeleteProfile (SGP.22 5.7.16 to 5.7.18) --------------------- */
+/* --- EnableProfile, DisableProfile, DeleteProfile (SGP.22 5.7.16 to 5.7.18) ---------------------
+ */
 
 enum state_result { /* shared by the three functions */
-    ICCID_OR_AID_NOT_FOUND = 1,
-    PROFILE_NOT_IN_RIGHT_STATE = 2,
-    DISALLOWED_BY_POLICY = 3,
-    WRONG_PROFILE_REENABLING = 4,
-    CAT_BUSY = 5,
+                    ICCID_OR_AID_NOT_FOUND = 1,
+                    PROFILE_NOT_IN_RIGHT_STATE = 2,
+                    DISALLOWED_BY_POLICY = 3,
+                    WRONG_PROFILE_REENABLING = 4,
+                    CAT_BUSY = 5,
 };
 
 struct state_function {
@@ -211,15 +213,15 @@ struct state_function {
     const char *name, *not_in_state, *clause;
 };
 
-static const struct state_function enable_function = {
-    TAG_ENABLE_PROFILE, "EnableProfile", "profileNotInDisabledState", "SGP.22 5.7.16"
-};
-static const struct state_function disable_function = {
-    TAG_DISABLE_PROFILE, "DisableProfile", "profileNotInEnabledState", "SGP.22 5.7.17"
-};
-static const struct state_function delete_function = {
-    TAG_DELETE_PROFILE, "DeleteProfile", "profileNotInDisabledState", "SGP.22 5.7.18"
-};
+static const struct state_function enable_function = { TAG_ENABLE_PROFILE, "EnableProfile",
+                                                       "profileNotInDisabledState",
+                                                       "SGP.22 5.7.16" };
+static const struct state_function disable_function = { TAG_DISABLE_PROFILE, "DisableProfile",
+                                                        "profileNotInEnabledState",
+                                                        "SGP.22 5.7.17" };
+static const struct state_function delete_function = { TAG_DELETE_PROFILE, "DeleteProfile",
+                                                       "profileNotInDisabledState",
+                                                       "SGP.22 5.7.18" };
 
 static int refuse(const struct euicc *e, const struct state_function *f, int code, const char *why)
 {
@@ -328,8 +330,8 @@ static int check_replaced(struct euicc *e, const struct profile_switch *now,
     if (enabled->profile_class == CLASS_TEST && !to_test && target->index != now->resumes)
         return refuse(e, &enable_function, WRONG_PROFILE_REENABLING,
                       "a test profile is enabled, and another profile was enabled before it");
-    if (enabled->profile_class == CLASS_OPERATIONAL &&
-        target->profile_class == CLASS_OPERATIONAL && (enabled->pprs & PPR1_NO_DISABLE))
+    if (enabled->profile_class == CLASS_OPERATIONAL && target->profile_class == CLASS_OPERATIONAL &&
+        (enabled->pprs & PPR1_NO_DISABLE))
         return refuse(e, &enable_function, DISALLOWED_BY_POLICY,
                       "PPR1 of the enabled profile forbids that it is disabled");
     return 0;
@@ -476,7 +478,8 @@ int es10c_delete_profile(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-/* --- eUICCMemoryReset (SGP.22 5.7.19) ----------------------------------------------------------- */
+/* --- eUICCMemoryReset (SGP.22 5.7.19) -----------------------------------------------------------
+ */
 
 enum {
     DELETE_OPERATIONAL = 1 << 0, /* resetOptions */
@@ -580,7 +583,8 @@ int es10c_euicc_memory_reset(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-/* --- GetEID and SetNickname (SGP.22 5.7.20, 5.7.21) ----------------------------------------------- */
+/* --- GetEID and SetNickname (SGP.22 5.7.20, 5.7.21)
+ * ----------------------------------------------- */
 
 int es10c_get_eid(struct session *s, struct rd body, struct wr *rsp)
 {

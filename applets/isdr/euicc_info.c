@@ -2,9 +2,9 @@
 #include "applets/isdr/euicc_info.h"
 
 #include "applets/ecasd/ecasd.h"
+#include "applets/isdp/upp.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/profile_store.h"
-#include "applets/isdp/upp.h"
 
 enum {
     TAG_PROFILE_VERSION = 0x81,

@@ -105,10 +105,11 @@ static int run_es10(struct session *s, struct rd in, struct wr *rsp)
     for (size_t i = 0; i < N_ELEMS(es10_functions); i++) {
         if (es10_functions[i].tag != request.tag)
             continue;
+        trace_note(&e->trace, "%s (%s)", es10_functions[i].name, es10_functions[i].spec);
         int result = es10_functions[i].run(s, request.value, rsp);
-        if (result != 0)
-            trace_check(&e->trace, "%s: refused (%s)", es10_functions[i].name,
-                        es10_functions[i].spec);
+        if (result == ERR_INPUT)
+            trace_check(&e->trace, "%s: a field is missing, broken or beyond its bound (%s)",
+                        es10_functions[i].name, es10_functions[i].spec);
         return result;
     }
     trace_check(&e->trace, "there is no function %X (SGP.22 5.7.2)", request.tag);

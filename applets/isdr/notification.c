@@ -13,7 +13,7 @@ enum {
     TAG_PROFILE_INSTALLATION_RESULT_DATA = 0xBF27,
     TAG_NOTIFICATION_METADATA = 0xBF2F,
     TAG_NOTIFICATION_CONFIGURATION = 0xB6, /* in the profile's metadata */
-    NOTIFICATION_MAX = 8192, /* octets of one */
+    NOTIFICATION_MAX = 8192,               /* octets of one */
 };
 
 #define KEY_PREFIX   "isdr/notification/"

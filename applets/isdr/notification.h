@@ -9,10 +9,10 @@
 #include "applets/isdr/profile_store.h"
 
 enum notification_event { /* NotificationEvent, SGP.22 2.4.10: bits */
-    EVENT_INSTALL = 1 << 0,
-    EVENT_ENABLE = 1 << 1,
-    EVENT_DISABLE = 1 << 2,
-    EVENT_DELETE = 1 << 3,
+                          EVENT_INSTALL = 1 << 0,
+                          EVENT_ENABLE = 1 << 1,
+                          EVENT_DISABLE = 1 << 2,
+                          EVENT_DELETE = 1 << 3,
 };
 
 /* ProfileInstallationResult (SGP.22 2.5.6), without its sequence number and signature. */
@@ -20,8 +20,8 @@ struct installation_result {
     struct rd transaction_id, address, iccid, smdp_oid; /* iccid.n == 0: not known yet */
     int ci;
     bool success;
-    uint16_t index;         /* success: of the ISD-P */
-    int command_id, reason; /* failure: BppCommandId and ErrorReason */
+    uint16_t index;          /* success: of the ISD-P */
+    int command_id, reason;  /* failure: BppCommandId and ErrorReason */
     struct rd sima_response; /* EUICCResponse; n == 0: none */
 };
 

@@ -27,7 +27,7 @@ enum {
 /* One profile, loaded; the views point into object. */
 struct profile {
     struct wr object;
-    uint16_t index; /* XXXX of its AID */
+    uint16_t index;     /* XXXX of its AID */
     struct rd metadata; /* contents of StoreMetadataRequest as received */
     struct rd iccid;
     struct rd nickname;       /* n == 0: none */

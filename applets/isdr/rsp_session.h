@@ -39,13 +39,13 @@ struct rsp_session {
     char server_address[SERVER_ADDRESS_MAX + 1];
     uint8_t server_oid[OID_MAX_LEN]; /* SAN registeredID of CERT.DPauth or CERT.DSauth */
     uint8_t server_oid_len;
-    bool is_dp;        /* an SM-DP+, not an SM-DS */
-    int ci;            /* number of the CI in the ECASD */
-    enum curve curve;  /* of the server's keys */
+    bool is_dp;       /* an SM-DP+, not an SM-DS */
+    int ci;           /* number of the CI in the ECASD */
+    enum curve curve; /* of the server's keys */
     uint8_t euicc_signature1[EC_SIGNATURE_LEN];
-    struct ec_key *otsk; /* otSK.EUICC.ECKA */
+    struct ec_key *otsk;  /* otSK.EUICC.ECKA */
     struct ec_pub *dp_pb; /* key of CERT.DPpb */
-    struct bpp *bpp;     /* what of the BoundProfilePackage has come in */
+    struct bpp *bpp;      /* what of the BoundProfilePackage has come in */
 };
 
 /* Is this call legal now? */

@@ -40,7 +40,7 @@ static double now_us(void)
 
 static double exchange(SCARDHANDLE card, struct command *c)
 {
-    static uint8_t response[RESPONSE_MAX];
+    uint8_t response[RESPONSE_MAX];
     double before = now_us();
 
     c->answer = sizeof response;

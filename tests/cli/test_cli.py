@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The command line as a contract: exit status, help, the pipe, the trace, the capture file.
 
-usage: test_cli.py MAN_PAGE       (and SOFTEUICC in the environment)
+usage: test_cli.py MAN_PAGE SETTINGS.md       (and SOFTEUICC in the environment)
 """
 
 import os
@@ -15,6 +15,7 @@ from programs import (EID, GET_EID, SELECT_ISDR, SOFTEUICC, Scratch, new_card, s
 
 COMMANDS = ("new", "run", "apdu", "show", "pki", "doctor")
 MAN_PAGE = sys.argv.pop(1) if len(sys.argv) > 1 else None
+SETTINGS = sys.argv.pop(1) if len(sys.argv) > 1 else None
 
 
 class CliTest(unittest.TestCase):
@@ -32,6 +33,17 @@ class CliTest(unittest.TestCase):
         self.assertIn(saying, done.stderr)
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
         return done
+
+    def test_settings_document_is_what_help_prints(self):
+        if SETTINGS is None:
+            self.skipTest("no document given")
+        text = softeuicc("new", "--help").stdout
+        printed = re.findall(r"^  (\w+)=(.*)\n      (.*)$", text, re.MULTILINE)
+        self.assertGreater(len(printed), 10)
+        with open(SETTINGS, encoding="utf-8") as document:
+            rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*) \|$", document.read(), re.MULTILINE)
+        self.assertEqual(rows, [(key, f"`{value}`" if value else "(empty)", meaning)
+                                for key, value, meaning in printed])
 
     def test_help_and_version_everywhere(self):
         for words in ((), *((command,) for command in COMMANDS)):

@@ -10,6 +10,8 @@ from programs import (DEADLINE, EID, GET_EID, SELECT_ISDR, Control, Process, Run
                       atr_of, new_card, skip, softeuicc)
 
 OPEN_CHANNEL = "0070000001"
+GET_ADDRESSES = "80E2910003BF3C0000"
+SET_DEFAULT_DP_ADDRESS = "80E291000BBF3F088006612E6578616D"
 
 
 class PcscTest(unittest.TestCase):
@@ -126,6 +128,22 @@ class PcscTest(unittest.TestCase):
         self.assertTrue(control.ask("insert").startswith("ok"))
         client.wait_until(present=False)
         client.wait_until(present=True)
+
+    def test_a_power_cut_in_a_command_takes_the_card_away_and_back(self):
+        client = self.connected()
+        self.assertEqual(client.ask(SELECT_ISDR)[1], "9000")
+        before = client.ask(GET_ADDRESSES)
+        control = Control(self.control_path)
+        self.addCleanup(control.close)
+        self.assertTrue(control.ask("cut-after 0").startswith("ok"))
+        self.assertEqual(client.transmit(SET_DEFAULT_DP_ADDRESS), "")
+        client.wait_until(present=False)
+        client.disconnect()
+        client.connect()
+        self.assertEqual(client.ask(SELECT_ISDR)[1], "9000")
+        self.assertEqual(client.ask(GET_ADDRESSES), before)
+        self.assertEqual(client.ask(SET_DEFAULT_DP_ADDRESS), ("BF3F03800100", "9000"))
+        self.assertNotEqual(client.ask(GET_ADDRESSES), before)
 
     def test_the_card_survives_a_restart_of_pcscd(self):
         client = self.connected()
