@@ -72,6 +72,7 @@ struct binding {
 
 struct smdpp {
     struct smdpp_config config;
+    struct lab_error why; /* what is wrong with a package or its metadata */
     uint64_t uses;
     struct session *sessions[SMDPP_MAX_SESSIONS];
     struct binding *bindings[SMDPP_MAX_BINDINGS];
@@ -415,9 +416,9 @@ static bool profile_path(const struct smdpp *dp, const char *id, const char *suf
     return snprintf(ret, PATH_LEN, "%s/%s%s", dp->config.profiles, id, suffix) < PATH_LEN;
 }
 
-static int apply_sidecar(const struct smdpp *dp, const char *path, struct metadata *m)
+/* NAME.metadata, if there is one. */
+static int apply_sidecar(struct smdpp *dp, const char *path, struct metadata *m)
 {
-    struct lab_error e;
     struct wr text;
 
     FILE *f = fopen(path, "r");
@@ -425,14 +426,12 @@ static int apply_sidecar(const struct smdpp *dp, const char *path, struct metada
         return 0;
     fclose(f);
     wr_init_heap(&text, LAB_FILE_MAX);
-    int r = file_read(path, &text, &e);
+    int r = file_read(path, &text, &dp->why);
     wr_put_u8(&text, '\0');
     if (r == 0)
         r = wr_failed(&text);
     if (r == 0)
-        r = metadata_apply((const char *)text.p, dp->config.profiles, m, &e);
-    if (r != 0)
-        fprintf(stderr, "%s: %s\n", path, e.text);
+        r = metadata_apply((const char *)text.p, dp->config.profiles, m, &dp->why);
     wr_done(&text);
     return r;
 }
@@ -447,23 +446,19 @@ static int read_upp(const struct smdpp *dp, const char *matching_id, struct wr *
     return file_read(path, ret, &e);
 }
 
-static int read_metadata(const struct smdpp *dp, struct rd upp, const char *matching_id,
+static int read_metadata(struct smdpp *dp, struct rd upp, const char *matching_id,
                          struct metadata *ret)
 {
     char path[PATH_LEN];
-    struct lab_error e;
 
-    if (metadata_from_upp(upp, dp->config.address, ret, &e) != 0) {
-        fprintf(stderr, "%s: %s\n", matching_id, e.text);
-        return ERR_INPUT;
-    }
+    TRY(metadata_from_upp(upp, dp->config.address, ret, &dp->why));
     if (dp->config.profile_class != NULL)
         ret->profile_class = *dp->config.profile_class;
     if (dp->config.confirmation_code != NULL &&
         !copy_text(dp->config.confirmation_code, ret->confirmation_code, METADATA_CODE_LEN))
-        return ERR_INPUT;
+        return lab_fail(&dp->why, "the confirmation code is too long");
     if (!profile_path(dp, matching_id, ".metadata", path))
-        return ERR_INPUT;
+        return lab_fail(&dp->why, "the path is too long");
     return apply_sidecar(dp, path, ret);
 }
 
@@ -483,7 +478,7 @@ static struct es9p_status choose_profile(struct smdpp *dp, struct session *s,
     int r = read_metadata(dp, wr_view(&upp), matching_id, &m);
     wr_done(&upp);
     if (r != 0)
-        return refuse("8.2", "3.7", "the profile package or its metadata cannot be read");
+        return refuse("8.2", "3.7", dp->why.text);
     s->cc_required = m.confirmation_code[0] != '\0';
     memcpy(s->confirmation_code, m.confirmation_code, sizeof s->confirmation_code);
     struct binding **b = binding_find(dp, s);

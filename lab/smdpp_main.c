@@ -224,8 +224,9 @@ static int tell_ready(const struct options *o, const struct running *r, struct l
 {
     char line[LINE_LEN];
 
-    snprintf(line, sizeof line, "SM-DP+ at https://%s, profiles from %.4096s\n", r->address,
-             o->profiles);
+    snprintf(line, sizeof line,
+             "SM-DP+ at https://%s, listening at %.255s:%u, profiles from %.4096s\n", r->address,
+             o->bind, (unsigned)https_port(r->https), o->profiles);
     fputs(line, stdout);
     fflush(stdout);
     if (o->has_ready_fd) {

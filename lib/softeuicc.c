@@ -54,16 +54,30 @@ static void pass_trace(void *ctx, enum trace_event event, const char *text, cons
     card->trace(card->trace_ctx, (enum softeuicc_event)event, text, bytes, n);
 }
 
+/* The caller's cryptography, or one of our own in *ret_own. */
+static int need_crypto(const struct softeuicc_crypto *callers, struct softeuicc_crypto **ret_own,
+                       char error[SOFTEUICC_ERROR_LEN])
+{
+    if (callers != NULL)
+        return 0;
+    *ret_own = softeuicc_crypto_new(NULL);
+    if (*ret_own != NULL)
+        return 0;
+    snprintf(error, SOFTEUICC_ERROR_LEN, "OpenSSL could not be started");
+    return ERR_CRYPTO;
+}
+
 /* A card without a store yet.  NULL without memory or cryptography. */
 static struct softeuicc *new_card(const struct softeuicc_options *options,
                                   char error[SOFTEUICC_ERROR_LEN])
 {
     struct softeuicc *card = calloc(1, sizeof *card);
 
-    if (card != NULL && options->crypto == NULL)
-        card->own_crypto = softeuicc_crypto_new(NULL);
-    if (card == NULL || (options->crypto == NULL && card->own_crypto == NULL)) {
-        snprintf(error, SOFTEUICC_ERROR_LEN, "OpenSSL could not be started");
+    if (card == NULL) {
+        snprintf(error, SOFTEUICC_ERROR_LEN, "out of memory");
+        return NULL;
+    }
+    if (need_crypto(options->crypto, &card->own_crypto, error) != 0) {
         free(card);
         return NULL;
     }
@@ -148,12 +162,9 @@ int softeuicc_new(const char *path, const struct softeuicc_new *how,
                   struct softeuicc_crypto *crypto, char error[SOFTEUICC_ERROR_LEN])
 {
     static const struct trace silent = { NULL, NULL };
-    struct softeuicc_crypto *own = crypto == NULL ? softeuicc_crypto_new(NULL) : NULL;
+    struct softeuicc_crypto *own = NULL;
 
-    if (crypto == NULL && own == NULL) {
-        snprintf(error, SOFTEUICC_ERROR_LEN, "OpenSSL could not be started");
-        return ERR_CRYPTO;
-    }
+    TRY(need_crypto(crypto, &own, error));
     struct nvm *nvm = nvm_open_file(path, NVM_CREATE, &silent, error);
     int err = nvm == NULL
                   ? ERR_NVM
@@ -244,5 +255,11 @@ bool softeuicc_setting_at(size_t n, struct softeuicc_setting_info *ret)
 int softeuicc_make_pki(const char *dir, struct softeuicc_crypto *crypto,
                        char error[SOFTEUICC_ERROR_LEN])
 {
-    return pki_make(inner(crypto), dir, (int64_t)time(NULL), error, SOFTEUICC_ERROR_LEN);
+    struct softeuicc_crypto *own = NULL;
+
+    TRY(need_crypto(crypto, &own, error));
+    int err = pki_make(inner(own != NULL ? own : crypto), dir, (int64_t)time(NULL), error,
+                       SOFTEUICC_ERROR_LEN);
+    softeuicc_crypto_free(&own);
+    return err;
 }

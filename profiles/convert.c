@@ -126,12 +126,14 @@ static int same_text(const struct ProfileElement *pe, const char *from, size_t n
 
 static int write_der(const struct ProfileElement *pe, FILE *out)
 {
-    static uint8_t der[MAX_ELEMENT];
+    uint8_t *der = malloc(MAX_ELEMENT);
     size_t n = 0;
+    int r = -1;
 
-    if (der_write(&asn_DEF_ProfileElement, pe, der, sizeof der, &n) != 0)
-        return -1;
-    return fwrite(der, 1, n, out) == n ? 0 : -1;
+    if (der != NULL && der_write(&asn_DEF_ProfileElement, pe, der, MAX_ELEMENT, &n) == 0)
+        r = fwrite(der, 1, n, out) == n ? 0 : -1;
+    free(der);
+    return r;
 }
 
 /* One element from the front of text.  Returns its length there, or -1. */

@@ -137,6 +137,7 @@ static int store_metadata(struct euicc *e, struct bpp *b, struct rd plain)
     const char *wrong = metadata_parse(request.value, &m);
     if (wrong != NULL)
         return why(e, INCORRECT_INPUT_VALUES, wrong, "SGP.22 5.5.3");
+    metadata_keep(request.value, &b->metadata);
     if (!metadata_class_supported(e, &m))
         return why(e, UNSUPPORTED_PROFILE_CLASS, "the profile class is not supported",
                    "SGP.22 5.5.3");
@@ -147,7 +148,6 @@ static int store_metadata(struct euicc *e, struct bpp *b, struct rd plain)
     if (wrong != NULL)
         return why(e, PPR_NOT_ALLOWED, wrong, "SGP.22 2.9.3.1");
 
-    metadata_keep(request.value, &b->metadata);
     TRY(profile_free_memory(e, &room));
     if (b->metadata.failed || b->metadata.n + b->dp_proprietary.n > room)
         return why(e, INSUFFICIENT_MEMORY, "the metadata does not fit", "SGP.22 5.5.3");
