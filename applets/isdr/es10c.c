@@ -365,28 +365,12 @@ static int check_enable(struct euicc *e, const struct profile *target, bool refr
     return 0;
 }
 
-int es10c_enable_profile(struct session *s, struct rd body, struct wr *rsp)
+static int enable_target(struct euicc *e, const struct profile *target, bool refresh)
 {
-    struct euicc *e = s->euicc;
-    struct profile target;
     struct profile_switch next;
-    bool found, refresh;
-    int code;
 
-    TRY(read_refresh(body, &refresh));
-    TRY(find_target(e, body, &target, &found));
-    if (!found) {
-        code = refuse(e, &enable_function, ICCID_OR_AID_NOT_FOUND, "there is no such profile");
-    } else {
-        code = check_enable(e, &target, refresh, &next);
-        profile_done(&target);
-        if (code == ES10_OK)
-            TRY(switch_profiles(e, &next, refresh));
-    }
-    if (code < 0)
-        return code;
-    es10_put_result(rsp, enable_function.tag, TAG_CTX_0, code);
-    return 0;
+    TRY(check_enable(e, target, refresh, &next));
+    return switch_profiles(e, &next, refresh);
 }
 
 /* 0 with the state of things to be; a state_result; or a fault. */
@@ -407,28 +391,12 @@ static int check_disable(struct euicc *e, const struct profile *target, bool ref
     return 0;
 }
 
-int es10c_disable_profile(struct session *s, struct rd body, struct wr *rsp)
+static int disable_target(struct euicc *e, const struct profile *target, bool refresh)
 {
-    struct euicc *e = s->euicc;
-    struct profile target;
     struct profile_switch next;
-    bool found, refresh;
-    int code;
 
-    TRY(read_refresh(body, &refresh));
-    TRY(find_target(e, body, &target, &found));
-    if (!found) {
-        code = refuse(e, &disable_function, ICCID_OR_AID_NOT_FOUND, "there is no such profile");
-    } else {
-        code = check_disable(e, &target, refresh, &next);
-        profile_done(&target);
-        if (code == ES10_OK)
-            TRY(switch_profiles(e, &next, refresh));
-    }
-    if (code < 0)
-        return code;
-    es10_put_result(rsp, disable_function.tag, TAG_CTX_0, code);
-    return 0;
+    TRY(check_disable(e, target, refresh, &next));
+    return switch_profiles(e, &next, refresh);
 }
 
 /* A profile goes, with its notification. */
@@ -444,9 +412,11 @@ static int remove_profile(struct euicc *e, const struct profile *p, struct profi
     return 0;
 }
 
-static int delete_target(struct euicc *e, const struct profile *target)
+static int delete_target(struct euicc *e, const struct profile *target, bool refresh)
 {
     struct profile_switch now;
+
+    (void)refresh; /* what is not enabled needs none */
 
     TRY(profile_get_switch(e, &now));
     if (now.enabled == target->index)
@@ -458,24 +428,44 @@ static int delete_target(struct euicc *e, const struct profile *target)
     return profile_set_switch(e, &now);
 }
 
-int es10c_delete_profile(struct session *s, struct rd body, struct wr *rsp)
+/* What the three functions have in common: the target, and the answer.  act gives 0, a state_result
+ * or a fault. */
+static int run_state_function(struct session *s, struct rd body, struct wr *rsp,
+                              const struct state_function *f,
+                              int (*act)(struct euicc *, const struct profile *, bool))
 {
     struct euicc *e = s->euicc;
     struct profile target;
-    bool found;
+    bool found, refresh;
     int code;
 
+    TRY(read_refresh(body, &refresh));
     TRY(find_target(e, body, &target, &found));
     if (!found) {
-        code = refuse(e, &delete_function, ICCID_OR_AID_NOT_FOUND, "there is no such profile");
+        code = refuse(e, f, ICCID_OR_AID_NOT_FOUND, "there is no such profile");
     } else {
-        code = delete_target(e, &target);
+        code = act(e, &target, refresh);
         profile_done(&target);
     }
     if (code < 0)
         return code;
-    es10_put_result(rsp, delete_function.tag, TAG_CTX_0, code);
+    es10_put_result(rsp, f->tag, TAG_CTX_0, code);
     return 0;
+}
+
+int es10c_enable_profile(struct session *s, struct rd body, struct wr *rsp)
+{
+    return run_state_function(s, body, rsp, &enable_function, enable_target);
+}
+
+int es10c_disable_profile(struct session *s, struct rd body, struct wr *rsp)
+{
+    return run_state_function(s, body, rsp, &disable_function, disable_target);
+}
+
+int es10c_delete_profile(struct session *s, struct rd body, struct wr *rsp)
+{
+    return run_state_function(s, body, rsp, &delete_function, delete_target);
 }
 
 /* --- eUICCMemoryReset (SGP.22 5.7.19) -----------------------------------------------------------
