@@ -33,12 +33,12 @@ install_missing() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $install
 }
 
-# build DIR OPTION...: configures once and compiles.
+# build DIR TARGET OPTION...: configures once and compiles the target, all or programs.
 build() {
-    local dir=$1
-    shift
+    local dir=$1 target=$2
+    shift 2
     if [ ! -e "$dir/build.ninja" ]; then
-        meson setup "$dir" "$@"
+        meson setup "$dir" "$@" || return
     fi
-    ninja -C "$dir"
+    ninja -C "$dir" "$target"
 }

@@ -170,8 +170,10 @@ int es10b_load_crl(struct session *s, struct rd body, struct wr *rsp)
     struct wr der;
     int code;
 
-    if (!setting_is(&e->settings, SET_CRL, "on"))
+    if (!setting_is(&e->settings, SET_CRL, "on")) {
+        trace_check(&e->trace, "LoadCRL is not supported (setting crl; SGP.22 5.7.12)");
         return SW_REFERENCE_NOT_FOUND;
+    }
     wr_init_heap(&der, 1 << 16);
     int err = unwrap(body, &der);
     if (err == 0)

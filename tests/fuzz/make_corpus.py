@@ -1,0 +1,384 @@
+#!/usr/bin/python3
+"""Write the seeds of the fuzz targets: make_corpus.py BUILD-DIRECTORY
+
+Everything comes from this tree: certificates of certs/, our own profile package and the card
+in the build directory, the transcripts of tests/apdu.  Run it again when one of them, or the
+form of an input, has changed, and commit what it writes to tests/fuzz/corpus.  Files whose names
+begin with "found-" are inputs that once found a bug; they stay.
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+TREE = HERE.parent.parent
+CORPUS = HERE / "corpus"
+LONGEST_APDU_SEED = 4096  # octets of a transcript; longer ones are for the conformance tests
+
+
+# --- octets ---------------------------------------------------------------------------------------
+
+
+def u16(n):
+    return n.to_bytes(2, "big")
+
+
+def tlv(tag, *parts):
+    value = b"".join(parts)
+    head = bytes.fromhex(f"{tag:X}" if len(f"{tag:X}") % 2 == 0 else f"0{tag:X}")
+    n = len(value)
+    if n < 0x80:
+        return head + bytes([n]) + value
+    length = n.to_bytes((n.bit_length() + 7) // 8, "big")
+    return head + bytes([0x80 | len(length)]) + length + value
+
+
+def split(octets):
+    """The TLVs that follow one another, each as (tag octets, whole, value)."""
+    at = 0
+    while at < len(octets):
+        start = at
+        at += 1
+        if octets[start] & 0x1F == 0x1F:
+            while octets[at] & 0x80:
+                at += 1
+            at += 1
+        tag = octets[start:at]
+        n = octets[at]
+        at += 1
+        if n & 0x80:
+            size = n & 0x7F
+            n = int.from_bytes(octets[at:at + size], "big")
+            at += size
+        yield tag, octets[start:at + n], octets[at:at + n]
+        at += n
+
+
+def write(target, name, octets):
+    path = CORPUS / target / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(octets)
+
+
+# --- the card -------------------------------------------------------------------------------------
+
+ES10 = {
+    "get-info1": "BF2000", "get-info2": "BF2200", "get-challenge": "BF2E00",
+    "get-eid": "BF3E035C015A", "get-addresses": "BF3C00", "get-rat": "BF4300",
+    "profiles": "BF2D00", "profiles-some-tags": "BF2D0A5C085A4F9F7090919293",
+    "profiles-by-iccid": "BF2D0EA00C5A0A980010000000000010F9",
+    "profiles-by-class": "BF2D05A003950102",
+    "list-notifications": "BF2800", "list-notifications-enable": "BF2804810206C0",
+    "retrieve": "BF2B00", "retrieve-one": "BF2B05A003800101", "sent": "BF3003800101",
+    "set-dp": "BF3F0C800A64702E6578616D706C65",
+    "nickname": "BF29105A0A980010000000000010F99002416F",
+    "enable": "BF3111A00C5A0A980010000000000010F9810100",
+    "enable-refresh": "BF3111A00C5A0A980010000000000010F98101FF",
+    "disable": "BF3211A00C5A0A980010000000000010F9810100",
+    "delete": "BF330C5A0A980010000000000010F9",
+    "memory-reset": "BF340482020560", "memory-reset-all": "BF3404820205E0",
+    "cancel": "BF4117801000112233445566778899AABBCCDDEEFF810103",
+    "lpae": "BF4203A00130", "unknown": "BF7F00", "crl": "BF35023000",
+}
+SELECT_ISDR = "00A4040010A0000005591010FFFFFFFF8900000100"
+APDUS = {
+    "select-isdr": [SELECT_ISDR], "channel": ["0070000001", "0070800100"],
+    "select-on-1": ["0070000001", "01" + SELECT_ISDR[2:], "81E2910003BF2000"],
+    "chained": [SELECT_ISDR, "90E2910003BF3E03", "80E29100035C015A"],
+    "blocks": [SELECT_ISDR, "80E2110003BF3E03", "80E29101035C015A", "00C0000015"],
+    "wrong-block": [SELECT_ISDR, "80E2110003BF3E03", "80E29102035C015A"],
+    "extended": [SELECT_ISDR, "80E29100000006BF3E035C015A0000"],
+    "ecasd": ["00A4040010A0000005591010FFFFFFFF8900000200", "00CA005A00"],
+    "get-data": [SELECT_ISDR, "80CA005A00", "80CABF2000"],
+    "status": ["80F2000000", "80F2000100"], "capability": ["80AA00000AA9088100820101830107"],
+    "terminal-profile": ["8010000008FFFFFFFF7F9D00DF"], "fetch": ["8012000010"],
+    "mf": ["00A40004023F00", "00B0000010", "00A40804022FE2", "00B000000A"],
+    "nothing": [""], "short": ["00A4"], "bad-class": ["FF00000000", "6000000000", "0C000000"],
+    "bad-lc": ["00A40004053F00", "00A400040000"],
+}
+
+
+def transmit(card, lines):
+    """Talks to a card file with softeuicc apdu; the responses as octets."""
+    run = subprocess.run(card, input="\n".join(lines) + "\n", capture_output=True,
+                         text=True, check=True)
+    return [bytes.fromhex(line) for line in run.stdout.split("\n")[:-1]]
+
+
+def es10_answers(softeuicc, profile):
+    """name -> answer of a card with our profile on it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(pathlib.Path(folder) / "card")
+        subprocess.run([softeuicc, "new", path, "--profile", str(profile)], check=True,
+                       stdout=subprocess.DEVNULL)
+        answers = {}
+        for name, request in ES10.items():
+            octets = bytes.fromhex(request)
+            store = (bytes([0x80, 0xE2, 0x91, 0x00, len(octets)]) + octets).hex()
+            got = transmit([softeuicc, "apdu", path], ["reset", SELECT_ISDR, store]
+                           + ["00C0000000"] * 12)[2:]
+            answer = b""
+            for response in got:
+                answer += response[:-2]
+                if response[-2] != 0x61:
+                    break
+            answers[name] = answer
+        return answers
+
+
+# --- targets --------------------------------------------------------------------------------------
+
+
+def step(kind, octets):
+    return kind.encode() + u16(len(octets)) + octets
+
+
+def seeds_apdu():
+    for name, request in ES10.items():
+        write("fuzz_apdu", f"es10-{name}", b"\x01" + step("E", bytes.fromhex(request)))
+    for name, apdus in APDUS.items():
+        write("fuzz_apdu", name, b"\x00" + b"".join(step("A", bytes.fromhex(a)) for a in apdus))
+    e = {name: step("E", bytes.fromhex(request)) for name, request in ES10.items()}
+    write("fuzz_apdu", "life", b"\x01" + e["enable"] + b"R" + e["profiles"] + e["disable"]
+          + e["nickname"] + e["delete"] + e["retrieve"] + e["sent"] + e["list-notifications"])
+    write("fuzz_apdu", "life-strict", b"\x03" + e["enable-refresh"] + e["memory-reset"]
+          + e["profiles"] + b"O" + e["retrieve"])
+    for n in range(6):
+        write("fuzz_apdu", f"cut-{n}", b"\x01" + e["get-eid"] + b"C" + bytes([n]) + e["enable"]
+              + e["profiles"] + b"C" + bytes([n]) + e["delete"] + e["retrieve"])
+    for path in sorted((TREE / "tests" / "apdu").glob("*.txt")):
+        octets = b"\x01"
+        for line in path.read_text().splitlines():
+            if line.startswith(">"):
+                digits = "".join(c for c in line[1:].split("#")[0] if not c.isspace())
+                try:
+                    octets += step("A", bytes.fromhex(digits))
+                except ValueError:
+                    continue  # a line of the player's, not an APDU
+        if 1 < len(octets) <= LONGEST_APDU_SEED:
+            write("fuzz_apdu", f"transcript-{path.stem}", octets)
+
+
+def seeds_tlv(answers):
+    for n in (0, 1, 0x7F, 0x80, 0xFF, 0x100):
+        write("fuzz_tlv", f"length-{n}", tlv(0x5A, bytes(n)))
+    write("fuzz_tlv", "numbers", tlv(0x30, tlv(2, b"\x00\xff"), tlv(2, b"\x7f"), tlv(3, b"\x06\x40"),
+                                     tlv(2, bytes(9)), tlv(3, b"\x00")))
+    write("fuzz_tlv", "tags", bytes.fromhex("5A00 9F7000 BF2D00 DFFF7F00 1F8001 00".replace(" ", "")))
+    write("fuzz_tlv", "long-lengths", bytes.fromhex("30811030 84000000053082000101308001".replace(" ", "")))
+    write("fuzz_tlv", "broken", bytes.fromhex("30 85 0000000001 00".replace(" ", "")))
+    for name in ("get-info2", "profiles", "retrieve"):
+        write("fuzz_tlv", f"answer-{name}", answers[name])
+
+
+# ES10 name -> types of its request and its answer
+TYPES = {
+    "get-info1": ("GetEuiccInfo1Request", "EUICCInfo1"),
+    "get-info2": ("GetEuiccInfo2Request", "EUICCInfo2"),
+    "get-challenge": ("GetEuiccChallengeRequest", "GetEuiccChallengeResponse"),
+    "get-eid": ("GetEuiccDataRequest", "GetEuiccDataResponse"),
+    "get-addresses": ("EuiccConfiguredAddressesRequest", "EuiccConfiguredAddressesResponse"),
+    "get-rat": ("GetRatRequest", "GetRatResponse"),
+    "profiles": ("ProfileInfoListRequest", "ProfileInfoListResponse"),
+    "list-notifications": ("ListNotificationRequest", "ListNotificationResponse"),
+    "retrieve": ("RetrieveNotificationsListRequest", "RetrieveNotificationsListResponse"),
+    "set-dp": ("SetDefaultDpAddressRequest", "SetDefaultDpAddressResponse"),
+    "nickname": ("SetNicknameRequest", "SetNicknameResponse"),
+    "enable": ("EnableProfileRequest", "EnableProfileResponse"),
+    "disable": ("DisableProfileRequest", "DisableProfileResponse"),
+    "delete": ("DeleteProfileRequest", "DeleteProfileResponse"),
+    "memory-reset": ("EuiccMemoryResetRequest", "EuiccMemoryResetResponse"),
+    "cancel": ("CancelSessionRequest", "CancelSessionResponse"),
+}
+
+
+def seeds_der(profile, answers):
+    for i, (_, whole, _) in enumerate(split(profile)):
+        write("fuzz_der", f"element-{i:02}", b"ProfileElement\0" + whole)
+    for name, (request, answer) in TYPES.items():
+        write("fuzz_der", f"{name}-request", request.encode() + b"\0" + bytes.fromhex(ES10[name]))
+        if answers[name]:
+            write("fuzz_der", f"{name}-answer", answer.encode() + b"\0" + answers[name])
+    write("fuzz_der", "metadata", b"StoreMetadataRequest\0" + metadata())
+    ppk = tlv(0xBF26, *(tlv(0x80 + i, bytes([i] * 16)) for i in range(3)))
+    write("fuzz_der", "keys", b"ReplaceSessionKeysRequest\0" + ppk)
+    write("fuzz_der", "unknown-field",
+          b"EUICCInfo1\0" + tlv(0xBF20, tlv(0x9F50, b"\1"), answers["get-info1"][3:]))
+    # What der_is_canonical() has to tell apart.
+    for name, digits in {"indefinite": "3080020101 0000", "long-length": "3081 03 020101",
+                         "negative": "0201FF", "boolean": "010101", "padded": "02020001",
+                         "bits": "0302 0801", "empty-bits": "0300", "tag": "1F800100"}.items():
+        write("fuzz_der", f"strict-{name}", b"Octet1\0" + bytes.fromhex(digits.replace(" ", "")))
+    write("fuzz_der", "strict-deep", b"\0" + nested(40))
+
+
+def nested(depth):
+    octets = b""
+    for _ in range(depth):
+        octets = tlv(0x30, octets)
+    return octets
+
+
+def crl(base=None, serials=(), partial=False):
+    """A CRL under nobody's signature: it parses, and does not verify."""
+    oid = bytes.fromhex
+    algorithm = tlv(0x30, tlv(6, oid("2A8648CE3D040302")))
+    name = tlv(0x30, tlv(0x31, tlv(0x30, tlv(6, oid("550403")), tlv(0x0C, b"Test CI"))))
+    when = tlv(0x17, b"260101000000Z")
+    entries = [tlv(0x30, tlv(2, s), when) for s in serials]
+    extensions = [tlv(0x30, tlv(6, oid("551D23")), tlv(4, tlv(0x30, tlv(0x80, bytes(20))))),
+                  tlv(0x30, tlv(6, oid("551D14")), tlv(4, tlv(2, b"\x05")))]
+    if base is not None:
+        extensions.append(tlv(0x30, tlv(6, oid("551D1B")), tlv(1, b"\xff"), tlv(4, tlv(2, base))))
+    if partial:
+        extensions.append(tlv(0x30, tlv(6, oid("551D1C")), tlv(1, b"\xff"),
+                              tlv(4, tlv(0x30, tlv(0xA0, tlv(0xA0, tlv(0x86, b"http://a/b")))))))
+    tbs = tlv(0x30, tlv(2, b"\x01"), algorithm, name, when, tlv(0x17, b"360101000000Z"),
+              *([tlv(0x30, *entries)] if entries else []), tlv(0xA0, tlv(0x30, *extensions)))
+    signature = tlv(0x30, tlv(2, b"\x11" * 32), tlv(2, b"\x22" * 32))
+    return tlv(0x30, tbs, algorithm, tlv(3, b"\x00" + signature))
+
+
+def seeds_cert():
+    for path in sorted((TREE / "certs").rglob("*.der")):
+        if "CERT" in path.name:
+            write("fuzz_cert", path.stem, b"\x00" + path.read_bytes())
+    write("fuzz_cert", "crl-empty", b"\x01" + crl())
+    write("fuzz_cert", "crl-delta", b"\x01" + crl(base=b"\x02", serials=[b"\x01", b"\x12\x34"]))
+    write("fuzz_cert", "crl-partial", b"\x01" + crl(serials=[b"\x01"] * 3, partial=True))
+
+
+def metadata(iccid="980010000000000010F9", **more):
+    parts = [tlv(0x5A, bytes.fromhex(iccid)), tlv(0x91, b"provider"), tlv(0x92, b"name")]
+    if "icon" in more:
+        parts += [tlv(0x93, b"\x01"), tlv(0x94, bytes(more["icon"]))]
+    if "profile_class" in more:
+        parts += [tlv(0x95, bytes([more["profile_class"]]))]
+    if "address" in more:
+        parts += [tlv(0xB6, *(tlv(0x30, tlv(0x80, bits), tlv(0x81, more["address"]))
+                              for bits in (b"\x07\x80", b"\x04\x70")))]
+    if "owner" in more:
+        parts += [tlv(0xB7, tlv(0x80, b"\x00\xf1\x10"), tlv(0x81, b"\x01"))]
+    if "ppr" in more:
+        parts += [tlv(0x99, more["ppr"])]
+    return tlv(0xBF25, *parts)
+
+
+def seeds_bpp(profile):
+    configure = step("1", tlv(0xBF24, tlv(0xB8, tlv(0x80, bytes.fromhex("88370A")))))
+    plain = step("2", metadata(profile_class=2))
+    rich = step("2", metadata(profile_class=2, icon=300, address=b"dp.example.com", owner=1,
+                              ppr=b"\x05\x60"))
+    keys = step("3", tlv(0xBF26, *(tlv(0x80 + i, bytes([i + 1] * 16)) for i in range(3))))
+    elements = step("4", profile)
+    good = configure + plain + elements
+    seeds = {
+        "good": good, "no-oid": step("1", bytes.fromhex("BF2400")) + plain + elements,
+        "rich": configure + rich + elements, "keys": configure + plain + keys + elements,
+        "small-segments": b"K\x00\x10" + good, "small-blocks": b"B\x1f" + good,
+        "pieces": b"P\x00\x47" + good, "one-piece": b"P\xff\xff" + good,
+        "order": plain + configure + elements, "twice": configure + configure + plain,
+        "no-elements": configure + plain, "keys-first": keys + good,
+        "cut-off": configure + plain + step("4", profile[:-5]),
+        "behind-end": configure + plain + step("4", profile + b"\xa0\x00"),
+        "other-iccid": configure + step("2", metadata("981111111111111111F1")) + elements,
+        "bad-metadata": configure + step("2", tlv(0xBF25, tlv(0x5A, bytes(3)))) + elements,
+        "test-class": configure + step("2", metadata(profile_class=0)) + elements,
+        "pprs": configure + step("2", metadata(profile_class=2, ppr=b"\x05\x60")) + elements,
+        "short-keys": configure + plain + step("3", tlv(0xBF26, tlv(0x80, bytes(16)))) + elements,
+        "not-configure": step("1", b"\xbf\x25\x00") + plain + elements,
+        "empty": configure + plain + step("4", b""),
+    }
+    for bits in (1, 2, 4, 8):
+        seeds[f"isc-{bits}"] = b"I" + bytes([bits]) + good
+    for at in (0, 4, 12, 200, 240, 300, 400, 800):
+        seeds[f"changed-{at}"] = good + b"X" + u16(at) + b"\x40"
+    for n in (0, 127, 129, 255):
+        seeds[f"length-{n}"] = good + b"T" + bytes([n])
+    for at in (0, 1, 3, 5):
+        for what in range(7):
+            seeds[f"event-{at}-{what}"] = good + b"Q" + bytes([at, what])
+    for writes in range(4):
+        seeds[f"cut-at-the-end-{writes}"] = good + b"Q\x05" + bytes([1 + 8 * writes])
+    for name, octets in seeds.items():
+        write("fuzz_bpp", name, octets)
+
+
+def seeds_upp(profile):
+    elements = [whole for _, whole, _ in split(profile)]
+    header, rest = elements[0], elements[1:]
+    write("fuzz_upp", "good", b"\x00\x05" + profile)
+    write("fuzz_upp", "small-pieces", b"\x00\x00" + profile)
+    write("fuzz_upp", "other-iccid", b"\x01\x07" + profile)
+    write("fuzz_upp", "no-space", b"\x02\x07" + profile)
+    write("fuzz_upp", "no-header", b"\x00\x07" + b"".join(rest))
+    write("fuzz_upp", "two-headers", b"\x00\x07" + header + profile)
+    write("fuzz_upp", "no-end", b"\x00\x07" + b"".join(elements[:-1]))
+    write("fuzz_upp", "behind-end", b"\x00\x07" + profile + b"\xa0\x00")
+    write("fuzz_upp", "backwards", b"\x00\x07" + header + b"".join(reversed(rest)))
+    write("fuzz_upp", "header-end", b"\x00\x07" + header + elements[-1])
+    pe = tlv(0xA0, tlv(0x80), tlv(0x81, b"\x70"))
+    optional = tlv(0xA0, tlv(0x81, b"\x71"))
+    mf = rest[0]
+    for name, element in {
+            "unknown-element": tlv(0xBF3F, optional), "unknown-mandated": tlv(0xBF3F, pe),
+            "application": tlv(0xA8, optional), "unknown-field": tlv(0xB2, optional, tlv(0x9F50)),
+            "pins": tlv(0xA2, pe, tlv(0xA1, tlv(0xA0, tlv(0x30, tlv(0x80, b"\x01"),
+                                                         tlv(0x81, b"0000\xff\xff\xff\xff"))))),
+            "nonstandard": tlv(0xA9, pe, tlv(0x81, b"\x2b\x06"), tlv(0x82, b"\x00")),
+            "broken": b"\xff\xff\xff\xff\xff\xff\xff\xff\xff"}.items():
+        write("fuzz_upp", name, b"\x00\x07" + header + mf + element + elements[-1])
+    for i, element in enumerate(rest[:-1]):
+        write("fuzz_upp", f"only-{i:02}", b"\x00\x07" + header + mf + element + elements[-1])
+
+
+def seeds_vpcd():
+    on, off, reset, atr = b"\x00\x01\x01", b"\x00\x01\x00", b"\x00\x01\x02", b"\x00\x01\x04"
+    select = bytes.fromhex(SELECT_ISDR)
+    apdu = u16(len(select)) + select
+    for name, octets in {"session": on + atr + apdu + reset + apdu + off, "empty-frames": bytes(7),
+                         "unknown": b"\x00\x01\x03" + atr, "half": apdu[:-1], "one": b"\x00",
+                         "long": u16(5000) + bytes(5000) + atr, "two-octets": b"\x00\x02\x00\xa4",
+                         }.items():
+        for pieces in (0, 7):
+            write("fuzz_vpcd", f"{name}-{pieces}", bytes([pieces]) + octets)
+
+
+def seeds_settings():
+    values = {  # in the order of enum setting
+        0: ["3B9F96801FC78031E073FE211B63E20AA982900001", "3B00", "3"], 1: ["4096", "65536", "4095"],
+        2: ["1", "1000", "0"], 3: ["1", "10000"], 4: ["2.2.0", "3.1.0", "2.2", "2.256.0"],
+        5: ["2.3.1", "3.3.1"], 6: ["1.2.3"], 7: ["0.0.1"], 8: ["SAS-1", ""], 9: ["label"],
+        10: ["https://example.com/"], 11: ["nist", "brp", "both", "none"], 12: ["dp.example.com"],
+        13: ["ds.example.com"],
+        14: ["ppr1+ppr2:EEEEEE/*/*:consent", "ppr1:00101F/01/:no-consent", "", "ppr2:262F01/*/*:"],
+        15: ["ppr1", "ppr1+ppr2", ""], 16: ["on", "off"], 17: ["off"], 18: ["off"], 19: ["on", "yes"],
+    }
+    for which, texts in values.items():
+        for i, text in enumerate(texts):
+            write("fuzz_settings", f"{which:02}-{i}", bytes([which]) + text.encode())
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    build = pathlib.Path(sys.argv[1]).resolve()
+    profile_path = build / "profiles" / "operational.der"
+    profile = profile_path.read_bytes()
+    for old in CORPUS.glob("*/*"):
+        if not old.name.startswith("found-"):
+            old.unlink()
+    answers = es10_answers(str(build / "cli" / "softeuicc"), profile_path)
+    seeds_apdu()
+    seeds_tlv(answers)
+    seeds_der(profile, answers)
+    seeds_cert()
+    seeds_bpp(profile)
+    seeds_upp(profile)
+    seeds_vpcd()
+    seeds_settings()
+
+
+main()

@@ -1,0 +1,59 @@
+/* bench.h - a card and a server at one table, and the steps of a download between them. */
+#ifndef TESTS_RSP_BENCH_H
+#define TESTS_RSP_BENCH_H
+
+#include "tests/rsp/card.h"
+#include "tests/rsp/server.h"
+
+struct bench {
+    struct card card;
+    struct server server;
+    struct wr request, bpp;
+    struct wr result; /* the ProfileInstallationResult that ended the last load; n == 0: none did */
+    struct rsp_notification read; /* the same, read and verified */
+};
+
+struct bench_options {
+    enum curve curve;    /* 0: P-256 */
+    const char *pki_dir; /* of card and server */
+    const struct softeuicc_setting *settings;
+    size_t n_settings;
+    const struct softeuicc_bytes *profiles;
+    size_t n_profiles;
+};
+
+void bench_open(struct bench *b);
+void bench_open_as(struct bench *b, const struct bench_options *options);
+/* One setting as KEY=VALUE, or NULL. */
+void bench_open_set(struct bench *b, const char *setting);
+/* With a card that is opened already: bench_close() closes it. */
+void bench_open_with(struct bench *b, const struct card *card);
+void bench_close(struct bench *b);
+
+/* GetEUICCChallenge, in a new transaction: 16 octets, living until the next command. */
+struct rd bench_challenge(struct bench *b);
+
+/* The steps; each asserts 9000 and everything that a good answer must keep, and returns the error
+ * code of the answer, 0 when there is none.  plan NULL: the nominal one. */
+long bench_authenticate(struct bench *b, const struct authenticate_plan *plan);
+long bench_prepare(struct bench *b, const struct prepare_plan *plan);
+
+/* Sends what b->bpp holds, until an answer has data.  false when the card went mute or no result
+ * came; else b->result and b->read are set. */
+bool bench_load(struct bench *b, enum slicing slicing);
+
+/* All of it, nominally but for this plan; the last step asserts that there is a result. */
+void bench_download_as(struct bench *b, const struct bpp_plan *plan, enum slicing slicing);
+/* Profile `digit` (server_profile()), which must succeed. */
+void bench_download(struct bench *b, unsigned digit);
+
+/* Up to and including PrepareDownload, nominally. */
+void bench_reach_prepared(struct bench *b);
+
+/* All pending notifications are removed from the card. */
+void bench_remove_notifications(struct bench *b);
+
+/* The card gives back the result under its number, octet for octet, until it is removed. */
+void bench_assert_result_kept(struct bench *b);
+
+#endif
