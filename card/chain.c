@@ -6,6 +6,8 @@
 
 #include "card/sw.h"
 
+enum { CLA_CHAINED = 0x10 };
+
 static void drop_in(struct chain *c)
 {
     free(c->in.p);
@@ -40,7 +42,11 @@ static uint16_t append(struct chain *c, const struct apdu *a)
 
 uint16_t chain_take(struct chain *c, bool chained, struct apdu *a)
 {
-    if (c->in.open && (c->in.ins != a->ins || c->in.p1 != a->p1 || c->in.p2 != a->p2)) {
+    uint8_t cla = (uint8_t)(a->cla & ~CLA_CHAINED);
+
+    drop_out(c);
+    if (c->in.open &&
+        (c->in.cla != cla || c->in.ins != a->ins || c->in.p1 != a->p1 || c->in.p2 != a->p2)) {
         drop_in(c);
         return SW_LAST_OF_CHAIN_EXPECTED;
     }
@@ -54,6 +60,7 @@ uint16_t chain_take(struct chain *c, bool chained, struct apdu *a)
         drop_in(c);
         return sw;
     }
+    c->in.cla = cla;
     c->in.ins = a->ins;
     c->in.p1 = a->p1;
     c->in.p2 = a->p2;
@@ -100,6 +107,7 @@ size_t chain_get_response(struct chain *c, const struct apdu *a, uint8_t *respon
 {
     size_t left = c->out.n - c->out.at;
 
+    drop_in(c);
     if (a->p1 != 0 || a->p2 != 0)
         return put_sw(response, 0, SW_WRONG_P1P2);
     if (c->out.p == NULL)

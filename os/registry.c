@@ -35,7 +35,7 @@ const struct applet *registry_find(const struct registry *r, struct rd aid,
 
     for (size_t i = 0; i < r->n; i++) {
         const struct applet *a = r->applets[i];
-        if (passed && aid.n <= a->aid_len && memcmp(a->aid, aid.p, aid.n) == 0)
+        if (passed && aid.n > 0 && aid.n <= a->aid_len && memcmp(a->aid, aid.p, aid.n) == 0)
             return a;
         passed = passed || a == after;
     }

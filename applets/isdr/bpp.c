@@ -275,7 +275,7 @@ static int derive_keys(struct euicc *e, struct bpp *b, const struct isc_request 
 {
     const struct rsp_session *rs = &isdr_state(e)->rsp;
     uint8_t secret[EC_COORD_LEN];
-    struct ec_pub *theirs;
+    struct ec_pub *theirs = NULL;
 
     int err = ec_pub_from_point(e->crypto, rs->curve, r->otpk.value, &theirs);
     if (err == ERR_INPUT)
@@ -566,25 +566,32 @@ static int succeed(struct euicc *e, struct wr *rsp)
 
 /* --- from outside ----------------------------------------------------------------------------- */
 
+/* The octets that are there of its tag. */
+static bool begins_with(struct rd piece, uint32_t tag)
+{
+    size_t octets = tag > 0xFF ? 2 : 1;
+
+    for (size_t i = 0; i < octets && i < piece.n; i++)
+        if (piece.p[i] != (uint8_t)(tag >> (8 * (octets - 1 - i))))
+            return false;
+    return piece.n > 0;
+}
+
 bool bpp_claims(const struct euicc *e, struct rd piece)
 {
-    static const uint32_t tags[] = {
-        TAG_BOUND_PROFILE_PACKAGE, TAG_FIRST_87,    TAG_88,          TAG_SECOND_87, TAG_86,
-        TAG_BSP_ENCRYPTED,         TAG_BSP_COMMAND, TAG_BSP_MAC_ONLY
-    };
+    static const uint32_t tags[] = { TAG_FIRST_87,      TAG_88,          TAG_SECOND_87,   TAG_86,
+                                     TAG_BSP_ENCRYPTED, TAG_BSP_COMMAND, TAG_BSP_MAC_ONLY };
     const struct rsp_session *rs = &isdr_state(e)->rsp;
-    uint32_t tag;
-    size_t len;
 
     if (!rsp_allows(rs, RSP_LOAD_BPP))
         return false;
     if (rs->bpp != NULL && rs->bpp->pending.n > 0)
         return true; /* the rest of a unit */
-    if (tlv_header(&piece, &tag, &len) != 0)
-        return false;
+    if (begins_with(piece, TAG_BOUND_PROFILE_PACKAGE))
+        return true;
     for (size_t i = 0; i < N_ELEMS(tags); i++)
-        if (tags[i] == tag)
-            return rs->state == RSP_INSTALLING || tag == TAG_BOUND_PROFILE_PACKAGE;
+        if (begins_with(piece, tags[i]))
+            return rs->state == RSP_INSTALLING;
     return false;
 }
 
