@@ -84,19 +84,34 @@ static unsigned bytes_left(size_t n)
     return SW_BYTES_LEFT | (n > 0xFF ? 0 : (unsigned)n);
 }
 
+/* What of n octets has to wait for GET RESPONSE. */
+static size_t kept_back(const struct apdu *a, size_t n)
+{
+    return n > a->le ? n - a->le : 0;
+}
+
+bool chain_reserve(struct chain *c, const struct apdu *a, size_t n)
+{
+    drop_out(c);
+    if (kept_back(a, n) == 0)
+        return true;
+    c->out.p = malloc(kept_back(a, n));
+    return c->out.p != NULL;
+}
+
 size_t chain_answer(struct chain *c, const struct apdu *a, const uint8_t *data, size_t n,
                     uint16_t sw, uint8_t *response)
 {
-    size_t now = n < a->le ? n : a->le;
+    size_t later = kept_back(a, n), now = n - later;
 
-    drop_out(c);
-    if (n > now) {
-        c->out.p = malloc(n - now);
-        if (c->out.p == NULL)
+    if (c->out.n > 0 || later == 0)
+        drop_out(c); /* of the command before */
+    if (later > 0) {
+        if (c->out.p == NULL && !chain_reserve(c, a, n))
             return put_sw(response, 0, SW_TECHNICAL_PROBLEM);
-        memcpy(c->out.p, data + now, n - now);
-        c->out.n = n - now;
-        sw = (uint16_t)bytes_left(c->out.n);
+        memcpy(c->out.p, data + now, later);
+        c->out.n = later;
+        sw = (uint16_t)bytes_left(later);
     }
     if (now > 0)
         memcpy(response, data, now);

@@ -40,6 +40,10 @@ void chain_reset(struct chain *c);
 enum { CHAIN_MORE = 1 };
 uint16_t chain_take(struct chain *c, bool chained, struct apdu *a);
 
+/* Takes the memory that chain_answer() needs for an answer of n octets, so that it cannot fail
+ * after what the command did is committed.  What waited before is dropped.  false: no memory. */
+bool chain_reserve(struct chain *c, const struct apdu *a, size_t n);
+
 /* Puts n octets and a status word into response, keeping back what does not fit Le.  data stays
  * the caller's.  Returns the length of the response. */
 size_t chain_answer(struct chain *c, const struct apdu *a, const uint8_t *data, size_t n,

@@ -384,6 +384,15 @@ static int take_opening(struct euicc *e, struct bpp *b, struct rd *in)
     return 0;
 }
 
+/* A package that begins again within a package (SGP.22 5.5.1): it is that what is refused. */
+static bool opens_again(struct bpp *b, uint32_t tag)
+{
+    if (tag != TAG_BOUND_PROFILE_PACKAGE && tag != TAG_INITIALISE_SECURE_CHANNEL)
+        return false;
+    b->stage = STAGE_OPEN;
+    return true;
+}
+
 /* The header of the stage's container, or of the next one's where this one is optional. */
 static int take_container(struct euicc *e, struct bpp *b, struct rd *in)
 {
@@ -393,6 +402,8 @@ static int take_container(struct euicc *e, struct bpp *b, struct rd *in)
 
     if (tlv_header(&at, &tag, &len) != 0)
         return NEED_MORE;
+    if (opens_again(b, tag))
+        return why(e, INCORRECT_INPUT_VALUES, "a secure channel is open already", "SGP.22 5.5.1");
     if (stages[b->stage].optional && tag == stages[b->stage + 1].container)
         b->stage++;
     if (tag != stages[b->stage].container)
@@ -435,6 +446,8 @@ static int take_segment(struct euicc *e, struct bpp *b, struct rd *in)
 
     if (tlv_header(&at, &tag, &len) != 0)
         return NEED_MORE;
+    if (opens_again(b, tag))
+        return why(e, INCORRECT_INPUT_VALUES, "a secure channel is open already", "SGP.22 5.5.1");
     if (tag != row->segment || len > SEGMENT_MAX)
         return why(e, BSP_STRUCTURE, "no segment of this container, or too long", "SGP.22 2.5.3");
     if (tlv_get(in, &segment) != 0)
@@ -577,6 +590,15 @@ static bool begins_with(struct rd piece, uint32_t tag)
     return piece.n > 0;
 }
 
+/* GetEUICCChallenge and CancelSession work at any time (SGP.22 3.1.3), even within a unit. */
+static bool is_always_served(struct rd piece)
+{
+    struct tlv t;
+
+    return tlv_get(&piece, &t) == 0 && piece.n == 0 &&
+           ((t.tag == TAG_GET_EUICC_CHALLENGE && t.value.n == 0) || t.tag == TAG_CANCEL_SESSION);
+}
+
 bool bpp_claims(const struct euicc *e, struct rd piece)
 {
     static const uint32_t tags[] = { TAG_FIRST_87,      TAG_88,          TAG_SECOND_87,   TAG_86,
@@ -586,7 +608,7 @@ bool bpp_claims(const struct euicc *e, struct rd piece)
     if (!rsp_allows(rs, RSP_LOAD_BPP))
         return false;
     if (rs->bpp != NULL && rs->bpp->pending.n > 0)
-        return true; /* the rest of a unit */
+        return !is_always_served(piece); /* the rest of a unit */
     if (begins_with(piece, TAG_BOUND_PROFILE_PACKAGE))
         return true;
     for (size_t i = 0; i < N_ELEMS(tags); i++)
