@@ -6,6 +6,8 @@
 
 #include "card/sw.h"
 
+enum { CLA_CHAINED = 0x10 };
+
 static void drop_in(struct chain *c)
 {
     free(c->in.p);
@@ -40,7 +42,11 @@ static uint16_t append(struct chain *c, const struct apdu *a)
 
 uint16_t chain_take(struct chain *c, bool chained, struct apdu *a)
 {
-    if (c->in.open && (c->in.ins != a->ins || c->in.p1 != a->p1 || c->in.p2 != a->p2)) {
+    uint8_t cla = (uint8_t)(a->cla & ~CLA_CHAINED);
+
+    drop_out(c);
+    if (c->in.open &&
+        (c->in.cla != cla || c->in.ins != a->ins || c->in.p1 != a->p1 || c->in.p2 != a->p2)) {
         drop_in(c);
         return SW_LAST_OF_CHAIN_EXPECTED;
     }
@@ -54,6 +60,7 @@ uint16_t chain_take(struct chain *c, bool chained, struct apdu *a)
         drop_in(c);
         return sw;
     }
+    c->in.cla = cla;
     c->in.ins = a->ins;
     c->in.p1 = a->p1;
     c->in.p2 = a->p2;
@@ -82,21 +89,36 @@ static unsigned bytes_left(size_t n)
     return SW_BYTES_LEFT | (n > 0xFF ? 0 : (unsigned)n);
 }
 
+/* What of n octets has to wait for GET RESPONSE. */
+static size_t kept_back(const struct apdu *a, size_t n)
+{
+    return n > a->le ? n - a->le : 0;
+}
+
+bool chain_reserve(struct chain *c, const struct apdu *a, size_t n)
+{
+    drop_out(c);
+    if (kept_back(a, n) == 0)
+        return true;
+    c->out.p = malloc(kept_back(a, n));
+    return c->out.p != NULL;
+}
+
 size_t chain_answer(struct chain *c, const struct apdu *a, const uint8_t *data, size_t n,
                     uint16_t sw, uint8_t *response)
 {
-    size_t now = n < a->le ? n : a->le;
+    size_t later = kept_back(a, n), now = n - later;
 
-    drop_out(c);
-    if (n > now) {
-        c->out.p = malloc(n - now);
-        if (c->out.p == NULL)
+    if (c->out.n > 0 || later == 0)
+        drop_out(c); /* of the command before */
+    if (later > 0) {
+        if (c->out.p == NULL && !chain_reserve(c, a, n))
             return put_sw(response, 0, SW_TECHNICAL_PROBLEM);
-        memcpy(c->out.p, data + now, n - now);
-        c->out.n = n - now;
+        memcpy(c->out.p, data + now, later);
+        c->out.n = later;
         c->out.sw = sw;
         if (a->le != 0 || !is_warning(sw))
-            sw = (uint16_t)bytes_left(c->out.n);
+            sw = (uint16_t)bytes_left(later);
     }
     if (now > 0)
         memcpy(response, data, now);
@@ -107,6 +129,7 @@ size_t chain_get_response(struct chain *c, const struct apdu *a, uint8_t *respon
 {
     size_t left = c->out.n - c->out.at;
 
+    drop_in(c);
     if (a->p1 != 0 || a->p2 != 0)
         return put_sw(response, 0, SW_WRONG_P1P2);
     if (c->out.p == NULL)

@@ -22,7 +22,7 @@ struct chain {
     struct {
         uint8_t *p; /* joined so far, from malloc */
         size_t n;
-        uint8_t ins, p1, p2;
+        uint8_t cla, ins, p1, p2;
         bool open; /* the last command is still to come */
     } in;
     struct {
@@ -38,9 +38,14 @@ void chain_reset(struct chain *c);
 /* Takes one command.  SW_OK: *a is complete and may be executed; its data may point into c and
  * live until chain_reset() or the next chain_take().  CHAIN_MORE: answer 9000, more is to come.
  * Anything else is the status word to answer: 6883 when a command of another kind breaks a chain,
- * 6700 beyond CHAIN_MAX_COMMAND, 6F00 without memory.  In each case the chain is over. */
+ * 6700 beyond CHAIN_MAX_COMMAND, 6F00 without memory.  In each case the chain is over.
+ * GET RESPONSE is not for it: chain_get_response() ends a chain as any other command does. */
 enum { CHAIN_MORE = 1 };
 uint16_t chain_take(struct chain *c, bool chained, struct apdu *a);
+
+/* Takes the memory that chain_answer() needs for an answer of n octets, so that it cannot fail
+ * after what the command did is committed.  What waited before is dropped.  false: no memory. */
+bool chain_reserve(struct chain *c, const struct apdu *a, size_t n);
 
 /* Puts n octets and a status word into response, keeping back what does not fit Le.  data stays
  * the caller's.  Returns the length of the response. */

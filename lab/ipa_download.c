@@ -335,7 +335,7 @@ static int authenticate(struct download *d, struct lab_error *e)
 /* hashCc is SHA256(SHA256(code) | transactionId). */
 static int add_hash_cc(struct download *d, struct rd transaction_id, struct lab_error *e)
 {
-    uint8_t inner[SHA256_LEN], hash[SHA256_LEN];
+    uint8_t inner[SHA256_LEN] = { 0 }, hash[SHA256_LEN];
     struct rd parts[] = { rd_of(inner, sizeof inner), transaction_id };
 
     if (d->ipa->confirmation_code == NULL) {

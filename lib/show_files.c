@@ -35,8 +35,9 @@ struct shown {
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-static const char *const kinds[] = { "MF",     "DF",     "ADF",    "transparent",
-                                     "linear", "cyclic", "BER-TLV" };
+static const char *const kinds[] = {
+    "MF", "DF", "ADF", "transparent", "linear", "cyclic", "BER-TLV"
+};
 
 static const char *life_cycle_word(uint8_t life_cycle)
 {
@@ -485,8 +486,7 @@ static void print_file(FILE *out, const cJSON *file, int level)
     if (string_of(file, "link_to")[0] != '\0')
         fprintf(out, " -> %s", string_of(file, "link_to"));
     fputc('\n', out);
-    cJSON_ArrayForEach(child, cJSON_GetObjectItem(file, "files"))
-        print_file(out, child, level + 1);
+    cJSON_ArrayForEach(child, cJSON_GetObjectItem(file, "files")) print_file(out, child, level + 1);
 }
 
 void show_files_print(FILE *out, const cJSON *profile)

@@ -49,7 +49,8 @@ struct applet {
     /* All optional. */
     int (*start)(struct euicc *e); /* at power-on and reset; what it stores is committed */
     void (*stop)(struct euicc *e); /* releases what the state block points to */
-    int (*select)(struct session *s, struct wr *fci); /* 0 or a status word that refuses */
+    /* Before the old selection ends: 0, or a status word that refuses. */
+    int (*select)(struct session *s, struct wr *fci);
     void (*deselect)(struct session *s);    /* releases what the session block points to */
     void (*not_committed)(struct euicc *e); /* its last command did not reach the storage */
     /* SELECT: is this, which no applet and no ADF begins with, the AID of an application of the

@@ -57,7 +57,8 @@ void wr_put(struct wr *w, const void *p, size_t n);
 void wr_put_rd(struct wr *w, struct rd v);
 void wr_put_u8(struct wr *w, uint8_t v);
 
-/* Makes room for n bytes at the end and returns where they go, or NULL (and fails the writer).
+/* Makes room for n bytes (at least one) at the end and returns where they go, or NULL (and fails
+ * the writer).
  * The pointer lives until the next call on w. */
 uint8_t *wr_reserve(struct wr *w, size_t n);
 

@@ -109,6 +109,8 @@ uint16_t dispatch(struct session *s, const struct cla *cla, const struct apdu *a
     int result = row->run(s, a, &e->answer);
     if (result == 0)
         result = wr_failed(&e->answer);
+    if (result == 0 && !chain_reserve(&s->chain, a, e->answer.n))
+        result = ERR_NOMEM;
     if (result < 0 && result != ERR_INPUT) /* what is wrong with input is told where it is known */
         trace_check(&e->trace, "%s: %s (%s)", row->name, err_name(result), row->spec);
     sw = result < 0 ? dispatch_fault_sw(result) : result > 0 ? (uint16_t)result : (uint16_t)SW_OK;

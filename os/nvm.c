@@ -164,9 +164,10 @@ int nvm_commit(struct nvm *nvm)
     if (!nvm->dirty)
         return need_power(nvm);
     TRY(spend_write(nvm));
+    TRY(nvm->ops->commit(nvm->be)); /* what fails stays open, for nvm_abort() */
     nvm->dirty = false;
     nvm->commits++;
-    return nvm->ops->commit(nvm->be);
+    return 0;
 }
 
 void nvm_abort(struct nvm *nvm)

@@ -63,10 +63,10 @@ int nvm_get_part(struct nvm *nvm, const char *key, size_t offset, size_t n, stru
 int nvm_put(struct nvm *nvm, const char *key, struct rd value);
 /* Deleting what is absent is no failure. */
 int nvm_del(struct nvm *nvm, const char *key);
-/* Deletes every key that begins with prefix. */
+/* Deletes every key that goes on behind prefix. */
 int nvm_del_all(struct nvm *nvm, const char *prefix);
 
-/* Walks the keys that begin with prefix, in order: key holds the last one ("" to begin with)
+/* Walks the keys that go on behind prefix, in order: key holds the last one ("" to begin with)
  * and becomes the next one. */
 int nvm_next(struct nvm *nvm, const char *prefix, char key[NVM_KEY_MAX], bool *ret_found);
 

@@ -5,6 +5,7 @@
  * database is closed, because closing any descriptor of the file drops SQLite's own locks. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,17 +255,42 @@ static bool is_whole(sqlite3 *db)
     return whole;
 }
 
+/* A card at rest has no write-ahead log beside it, and looking at it must not make one: SQLite is
+ * told that the file does not change. */
+static bool open_for_reading(struct file *f, const char *path)
+{
+    char log[PATH_MAX], *uri;
+
+    if ((size_t)snprintf(log, sizeof log, "%s-wal", path) >= sizeof log)
+        return false;
+    bool at_rest = access(log, F_OK) != 0;
+    uri = sqlite3_mprintf("file:%s%s", path, at_rest ? "?immutable=1" : "");
+    bool plain = strpbrk(path, "?#%") != NULL; /* no URI can be made of it as it is */
+    int rc = uri == NULL ? SQLITE_NOMEM
+                         : sqlite3_open_v2(plain ? path : uri, &f->db,
+                                           SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX |
+                                               (plain ? 0 : SQLITE_OPEN_URI),
+                                           NULL);
+    sqlite3_free(uri);
+    return rc == SQLITE_OK;
+}
+
 static bool open_database(struct file *f, const char *path, enum nvm_open_mode mode)
 {
-    int flags = mode == NVM_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    bool opened = mode == NVM_READ
+                      ? open_for_reading(f, path)
+                      : sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                                        NULL) == SQLITE_OK;
 
-    if (sqlite3_open_v2(path, &f->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    if (!opened)
         return false;
     sqlite3_db_config(f->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
     sqlite3_busy_timeout(f->db, BUSY_MS);
     if (mode == NVM_CREATE && !make_tables(f->db))
         return false;
-    if (!sql(f->db, "PRAGMA cache_size = -64; PRAGMA synchronous = FULL;") || !is_whole(f->db) ||
+    /* With three pages or more SQLite takes the memory of 20 at once; objects are few, and the
+     * kernel has the file in its own cache. */
+    if (!sql(f->db, "PRAGMA cache_size = 2; PRAGMA synchronous = FULL;") || !is_whole(f->db) ||
         !prepare_all(f))
         return false;
     sqlite3_db_release_memory(f->db);

@@ -35,8 +35,8 @@ const struct applet *registry_find(const struct registry *r, struct rd aid,
 
     for (size_t i = r->n; i-- > 0;) {
         const struct applet *a = r->applets[i];
-        if (passed && !a->serves_adfs && aid.n <= a->aid_len &&
-            (aid.n == 0 || memcmp(a->aid, aid.p, aid.n) == 0))
+        if (passed && !a->serves_adfs && aid.n > 0 && aid.n <= a->aid_len &&
+            memcmp(a->aid, aid.p, aid.n) == 0)
             return a;
         passed = passed || a == after;
     }

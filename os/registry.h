@@ -16,8 +16,8 @@ struct registry {
 int registry_init(struct registry *r, const struct applet *const *applets, size_t n);
 void registry_done(struct registry *r);
 
-/* The first applet whose AID begins with aid, or the next one behind `after`.  What starts last
- * comes first: the ISD-R, which builds on the ECASD, is found before it. */
+/* The first applet whose AID begins with aid, which is not empty, or the next one behind `after`.
+ * What starts last comes first: the ISD-R, which builds on the ECASD, is found before it. */
 const struct applet *registry_find(const struct registry *r, struct rd aid,
                                    const struct applet *after);
 

@@ -84,19 +84,6 @@ static int read_hex(const char *text, size_t n, uint8_t *ret, size_t size)
     return (int)(n / 2);
 }
 
-static bool read_version(const char *text, uint8_t ret[3])
-{
-    unsigned a, b, c;
-    char more;
-
-    if (sscanf(text, "%3u.%3u.%3u%c", &a, &b, &c, &more) != 3 || a > 255 || b > 255 || c > 255)
-        return false;
-    ret[0] = (uint8_t)a;
-    ret[1] = (uint8_t)b;
-    ret[2] = (uint8_t)c;
-    return true;
-}
-
 static bool read_number(const char *text, uint64_t *ret)
 {
     char *end;
@@ -107,10 +94,30 @@ static bool read_number(const char *text, uint64_t *ret)
     return *end == '\0';
 }
 
+/* Three numbers of up to 255 with nothing but dots between them. */
+static bool read_version(const char *text, uint8_t ret[3])
+{
+    for (int i = 0; i < 3; i++) {
+        unsigned n = 0;
+        size_t digits = strspn(text, "0123456789");
+        if (digits == 0 || digits > 3)
+            return false;
+        for (; digits > 0; digits--)
+            n = n * 10 + (unsigned)(*text++ - '0');
+        if (n > 255 || *text != (i < 2 ? '.' : '\0'))
+            return false;
+        ret[i] = (uint8_t)n;
+        text++;
+    }
+    return true;
+}
+
 static bool is_one_of(const char *choices, const char *value)
 {
-    size_t n = strlen(value);
+    size_t n = strcspn(value, "|");
 
+    if (value[n] != '\0')
+        return false;
     for (const char *at = choices; at != NULL; at = strchr(at, '|')) {
         at += *at == '|';
         if (strncmp(at, value, n) == 0 && (at[n] == '|' || at[n] == '\0') && n > 0)
@@ -244,7 +251,9 @@ const char *setting_check(enum setting which, const char *value)
     case KIND_VERSION:
         return read_version(value, scratch) ? NULL : "not a version such as 2.5.0";
     case KIND_TEXT:
-        return strlen(value) >= info->low && strlen(value) <= info->high ? NULL : "too long";
+        if (strlen(value) < info->low || strlen(value) > info->high)
+            return "too long";
+        return rd_is_utf8(rd_str(value)) ? NULL : "not UTF-8";
     case KIND_HEX:
         n = read_hex(value, strlen(value), scratch, sizeof scratch);
         if (n < 0 || (size_t)n < info->low || (size_t)n > info->high)

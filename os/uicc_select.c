@@ -214,6 +214,23 @@ static struct application find_application(const struct session *s, const struct
     }
 }
 
+/* One that a profile made and an applet serves, such as its security domains. */
+static int find_claimed(struct session *s, struct rd aid, struct application *ret)
+{
+    const struct registry *r = &s->euicc->registry;
+    bool claimed = false;
+
+    for (size_t i = 0; i < r->n && !claimed; i++) {
+        const struct applet *x = r->applets[i];
+        if (x->claims_aid == NULL)
+            continue;
+        TRY(x->claims_aid(s, aid, &claimed));
+        if (claimed)
+            *ret = (struct application){ FS_NONE, x };
+    }
+    return 0;
+}
+
 /* The AID of what goes on, and nothing goes on any more (TS 102 221 11.1.1.2). */
 static int terminate_application(struct session *s, const struct apdu *a)
 {
@@ -231,9 +248,13 @@ static int terminate_application(struct session *s, const struct apdu *a)
 
 static int select_by_aid(struct session *s, const struct apdu *a, struct wr *rsp)
 {
+    if (a->lc == 0)
+        return uicc_refuse(s, a, SW_FILE_NOT_FOUND, "there is no AID");
     if (a->p2 & P2_TERMINATE)
         return terminate_application(s, a);
     struct application found = find_application(s, a);
+    if (is_none(found) && (a->p2 & P2_OCCURRENCE) == OCCURRENCE_FIRST)
+        TRY(find_claimed(s, rd_of(a->data, a->lc), &found));
     if (is_none(found))
         return uicc_refuse(s, a, SW_FILE_NOT_FOUND, "no application has this AID");
     if (found.applet == NULL)

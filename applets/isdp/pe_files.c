@@ -158,10 +158,10 @@ static int read_name(struct install *i, struct pe_file *f, struct rd v)
 static int read_life_cycle(struct install *i, struct pe_file *f, struct rd v)
 {
     static const uint8_t states[16] = {
-        [0x00] = FS_LCS_ACTIVATED,  [0x01] = FS_LCS_CREATION,    [0x03] = FS_LCS_INITIALISATION,
+        [0x00] = FS_LCS_ACTIVATED,   [0x01] = FS_LCS_CREATION,   [0x03] = FS_LCS_INITIALISATION,
         [0x04] = FS_LCS_DEACTIVATED, [0x05] = FS_LCS_ACTIVATED,  [0x06] = FS_LCS_DEACTIVATED,
-        [0x07] = FS_LCS_ACTIVATED,  [0x0C] = FS_LCS_TERMINATED,  [0x0D] = FS_LCS_TERMINATED,
-        [0x0E] = FS_LCS_TERMINATED, [0x0F] = FS_LCS_TERMINATED,
+        [0x07] = FS_LCS_ACTIVATED,   [0x0C] = FS_LCS_TERMINATED, [0x0D] = FS_LCS_TERMINATED,
+        [0x0E] = FS_LCS_TERMINATED,  [0x0F] = FS_LCS_TERMINATED,
     };
 
     if (v.n == 0)
@@ -328,8 +328,7 @@ static int finish_size(struct install *i, struct pe_file *f)
         return pe_refuse(i, PE_BAD_VALUES, "the size is not given");
     if (!has_records(n->kind))
         return 0;
-    if (n->record_len == 0 || n->size % n->record_len != 0 ||
-        n->size / n->record_len > MAX_RECORDS)
+    if (n->record_len == 0 || n->size % n->record_len != 0 || n->size / n->record_len > MAX_RECORDS)
         return pe_refuse(i, PE_BAD_VALUES, "the size is not one of whole records");
     return 0;
 }
@@ -399,15 +398,21 @@ static int create_adf(struct install *i, struct pe_file *f, uint16_t *ret)
     return 0;
 }
 
+/* A DF without a PIN status template has that of the DF around it. */
+static void inherit_pins(const struct install *i, struct fs_node *n)
+{
+    if (n->n_pins > 0 || n->kind == FS_KIND_MF)
+        return;
+    const struct fs_node *parent = &i->fs.nodes[n->parent];
+    memcpy(n->pins, parent->pins, sizeof n->pins);
+    n->n_pins = parent->n_pins;
+}
+
 static int create_df(struct install *i, struct pe_file *f, uint16_t *ret)
 {
     if (f->node.fid == 0)
         return pe_refuse(i, PE_BAD_VALUES, "the DF has no FID");
-    if (f->node.n_pins == 0 && f->node.kind != FS_KIND_MF && f->node.parent < i->fs.n) {
-        const struct fs_node *parent = &i->fs.nodes[f->node.parent];
-        memcpy(f->node.pins, parent->pins, sizeof parent->pins);
-        f->node.n_pins = parent->n_pins;
-    }
+    inherit_pins(i, &f->node);
     if (f->node.kind == FS_KIND_ADF)
         TRY(create_adf(i, f, ret));
     else
@@ -431,11 +436,8 @@ static int link_df(struct install *i, struct pe_file *f, uint16_t target, uint16
 
     if (i->fs.nodes[target].kind != FS_KIND_DF || is_below(&i->fs, f->node.parent, target))
         return pe_refuse(i, PE_BAD_VALUES, "a link cannot lead there");
-    if (f->node.n_pins == 0) {
-        memcpy(f->node.pins, i->fs.nodes[target].pins, sizeof f->node.pins);
-        f->node.n_pins = i->fs.nodes[target].n_pins;
-    }
     f->node.kind = FS_KIND_DF;
+    inherit_pins(i, &f->node);
     TRY(add_node(i, &f->node, ret));
     pe_made_df(i, *ret);
     memset(copies, 0xFF, sizeof copies);
@@ -445,6 +447,9 @@ static int link_df(struct install *i, struct pe_file *f, uint16_t target, uint16
         if (copy.parent == FS_NONE || copies[copy.parent] == FS_NONE)
             continue;
         copy.parent = copies[copy.parent];
+        copy.n_pins = 0;
+        if (fs_is_df(&copy))
+            inherit_pins(i, &copy);
         TRY(add_node(i, &copy, &copies[k]));
         if (!fs_is_df(&copy))
             TRY(fs_link(&i->fs, copies[k], (uint16_t)k));

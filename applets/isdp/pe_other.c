@@ -60,8 +60,7 @@ int pe_aka(struct install *i, const struct ProfileElement *value)
     pe_at(i, 0, TAG_ALGORITHM, 0);
     if (pe->algoConfiguration.present == PE_AKAParameter__algoConfiguration_PR_algoParameter)
         TRY(check_algorithm(i, &pe->algoConfiguration.choice.algoParameter));
-    else if (fs_adf(&i->fs,
-                    pe_octets(&pe->algoConfiguration.choice.mappingParameter.mappingSource),
+    else if (fs_adf(&i->fs, pe_octets(&pe->algoConfiguration.choice.mappingParameter.mappingSource),
                     FS_NONE) == FS_NONE)
         return pe_refuse(i, PE_BAD_VALUES, "there is no NAA whose parameters could be shared");
     return keep_for_adf(i, "aka");
@@ -205,9 +204,9 @@ int pe_rfm(struct install *i, const struct ProfileElement *value)
 {
     const PE_RFM_t *pe = &value->choice.rfm;
     struct rd sd_aid = pe_octets(pe->securityDomainAID);
-    const struct instance *sd = sd_aid.n > 0          ? find_instance(i, sd_aid)
+    const struct instance *sd = sd_aid.n > 0       ? find_instance(i, sd_aid)
                                 : i->now.n_sds > 0 ? &i->instances[0]
-                                                     : NULL;
+                                                   : NULL;
 
     if (sd == NULL || !sd->is_sd)
         return pe_refuse(i, PE_BAD_VALUES, "there is no security domain for it");

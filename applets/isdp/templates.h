@@ -28,12 +28,13 @@ enum template_number { /* x of 2.23.143.1.2.x */
 };
 
 /* Where a template's files go. */
-enum template_base { BASE_NONE, /* it makes the MF itself */
-                     BASE_MF,
-                     BASE_USIM, /* the nearest ADF of this kind before it */
-                     BASE_ISIM,
-                     BASE_CSIM,
-                     BASE_NAA, /* the nearest of any kind */
+enum template_base {
+    BASE_NONE, /* it makes the MF itself */
+    BASE_MF,
+    BASE_USIM, /* the nearest ADF of this kind before it */
+    BASE_ISIM,
+    BASE_CSIM,
+    BASE_NAA, /* the nearest of any kind */
 };
 
 enum {
@@ -61,7 +62,8 @@ struct template_file {
     const char *contents; /* see template_contents(); NULL: FF */
 };
 
-struct template {
+struct template
+{
     uint8_t number, version;
     uint8_t base;    /* enum template_base */
     bool by_default; /* all files are created, whether the profile element has them or not */

@@ -222,8 +222,7 @@ static int warn_with(struct upp *u, const struct pe *pe, enum pe_status code, si
     if (pe->mandated)
         return abort_with(u, pe, code, offset, why);
     tell(u, pe, "warning", code, why);
-    add_status(u, pe,
-               (struct status){ .code = code, .has_offset = offset != 0, .offset = offset });
+    add_status(u, pe, (struct status){ .code = code, .has_offset = offset != 0, .offset = offset });
     return UPP_OK;
 }
 
@@ -514,8 +513,7 @@ int upp_finish(struct upp *u)
     struct install_outcome outcome;
 
     if (!u->ended)
-        return abort_with(u, NULL, PE_INVALID_REQUEST_FORMAT, 0,
-                          "the package ends before PE-End");
+        return abort_with(u, NULL, PE_INVALID_REQUEST_FORMAT, 0, "the package ends before PE-End");
     if (u->options.install == NULL)
         return UPP_OK;
     TRY(install_finish(u->options.install, &outcome));

@@ -284,7 +284,7 @@ static int derive_keys(struct euicc *e, struct bpp *b, const struct isc_request 
 {
     const struct rsp_session *rs = &isdr_state(e)->rsp;
     uint8_t secret[EC_COORD_LEN];
-    struct ec_pub *theirs;
+    struct ec_pub *theirs = NULL;
 
     int err = ec_pub_from_point(e->crypto, rs->curve, r->otpk.value, &theirs);
     if (err == ERR_INPUT)
@@ -394,6 +394,15 @@ static int take_opening(struct euicc *e, struct bpp *b, struct rd *in)
     return 0;
 }
 
+/* A package that begins again within a package (SGP.22 5.5.1): it is that what is refused. */
+static bool opens_again(struct bpp *b, uint32_t tag)
+{
+    if (tag != TAG_BOUND_PROFILE_PACKAGE && tag != TAG_INITIALISE_SECURE_CHANNEL)
+        return false;
+    b->stage = STAGE_OPEN;
+    return true;
+}
+
 /* The header of the stage's container, or of the next one's where this one is optional. */
 static int take_container(struct euicc *e, struct bpp *b, struct rd *in)
 {
@@ -403,6 +412,8 @@ static int take_container(struct euicc *e, struct bpp *b, struct rd *in)
 
     if (tlv_header(&at, &tag, &len) != 0)
         return NEED_MORE;
+    if (opens_again(b, tag))
+        return why(e, INCORRECT_INPUT_VALUES, "a secure channel is open already", "SGP.22 5.5.1");
     if (stages[b->stage].optional && tag == stages[b->stage + 1].container)
         b->stage++;
     if (tag != stages[b->stage].container)
@@ -445,6 +456,8 @@ static int take_segment(struct euicc *e, struct bpp *b, struct rd *in)
 
     if (tlv_header(&at, &tag, &len) != 0)
         return NEED_MORE;
+    if (opens_again(b, tag))
+        return why(e, INCORRECT_INPUT_VALUES, "a secure channel is open already", "SGP.22 5.5.1");
     if (tag != row->segment || len > SEGMENT_MAX)
         return why(e, BSP_STRUCTURE, "no segment of this container, or too long", "SGP.22 2.5.3");
     if (tlv_get(in, &segment) != 0)
@@ -576,25 +589,41 @@ static int succeed(struct euicc *e, struct wr *rsp)
 
 /* --- from outside ----------------------------------------------------------------------------- */
 
+/* The octets that are there of its tag. */
+static bool begins_with(struct rd piece, uint32_t tag)
+{
+    size_t octets = tag > 0xFF ? 2 : 1;
+
+    for (size_t i = 0; i < octets && i < piece.n; i++)
+        if (piece.p[i] != (uint8_t)(tag >> (8 * (octets - 1 - i))))
+            return false;
+    return piece.n > 0;
+}
+
+/* GetEUICCChallenge and CancelSession work at any time (SGP.22 3.1.3), even within a unit. */
+static bool is_always_served(struct rd piece)
+{
+    struct tlv t;
+
+    return tlv_get(&piece, &t) == 0 && piece.n == 0 &&
+           ((t.tag == TAG_GET_EUICC_CHALLENGE && t.value.n == 0) || t.tag == TAG_CANCEL_SESSION);
+}
+
 bool bpp_claims(const struct euicc *e, struct rd piece)
 {
-    static const uint32_t tags[] = {
-        TAG_BOUND_PROFILE_PACKAGE, TAG_FIRST_87,    TAG_88,          TAG_SECOND_87, TAG_86,
-        TAG_BSP_ENCRYPTED,         TAG_BSP_COMMAND, TAG_BSP_MAC_ONLY
-    };
+    static const uint32_t tags[] = { TAG_FIRST_87,      TAG_88,          TAG_SECOND_87,   TAG_86,
+                                     TAG_BSP_ENCRYPTED, TAG_BSP_COMMAND, TAG_BSP_MAC_ONLY };
     const struct rsp_session *rs = &isdr_state(e)->rsp;
-    uint32_t tag;
-    size_t len;
 
     if (!rsp_allows(rs, RSP_LOAD_BPP))
         return false;
     if (rs->bpp != NULL && rs->bpp->pending.n > 0)
-        return true; /* the rest of a unit */
-    if (tlv_header(&piece, &tag, &len) != 0)
-        return false;
+        return !is_always_served(piece); /* the rest of a unit */
+    if (begins_with(piece, TAG_BOUND_PROFILE_PACKAGE))
+        return true;
     for (size_t i = 0; i < N_ELEMS(tags); i++)
-        if (tags[i] == tag)
-            return rs->state == RSP_INSTALLING || tag == TAG_BOUND_PROFILE_PACKAGE;
+        if (begins_with(piece, tags[i]))
+            return rs->state == RSP_INSTALLING;
     return false;
 }
 

@@ -98,13 +98,18 @@ static int run_es10(struct session *s, struct rd in, struct wr *rsp)
         trace_check(&e->trace, "the request is not canonical DER (setting strict_der)");
         return ERR_INPUT;
     }
-    if (tlv_get(&in, &request) != 0 || in.n != 0 || !tlv_all_whole(request.value)) {
+    if (tlv_get(&in, &request) != 0 || in.n != 0) {
         trace_check(&e->trace, "the request is not one whole TLV (SGP.22 5.7.2)");
         return ERR_INPUT;
     }
     for (size_t i = 0; i < N_ELEMS(es10_functions); i++) {
         if (es10_functions[i].tag != request.tag)
             continue;
+        if (!tlv_all_whole(request.value)) {
+            trace_check(&e->trace, "%s: a field is no whole TLV (SGP.22 5.7.2)",
+                        es10_functions[i].name);
+            return ERR_INPUT;
+        }
         trace_note(&e->trace, "%s (%s)", es10_functions[i].name, es10_functions[i].spec);
         int result = es10_functions[i].run(s, request.value, rsp);
         if (result == ERR_INPUT)
@@ -133,8 +138,11 @@ static int join_block(struct session *s, const struct apdu *a)
         return SW_WRONG_P1P2;
     }
     wr_put(&is->request, a->data, a->lc);
-    if (wr_failed(&is->request) != 0)
+    if (wr_failed(&is->request) != 0) {
+        trace_check(&s->euicc->trace, "STORE DATA: the request is beyond %d octets, or memory",
+                    REQUEST_MAX);
         return SW_NOT_ENOUGH_MEMORY;
+    }
     is->joining = true;
     is->next_block++;
     is->last_command = s->commands;

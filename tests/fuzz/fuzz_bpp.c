@@ -61,7 +61,8 @@ static struct watch watch;
 static struct crypto *crypto;
 static struct dp_identity *identity; /* loaded once */
 
-/* --- the session -------------------------------------------------------------------------------- */
+/* --- the session --------------------------------------------------------------------------------
+ */
 
 static struct softeuicc *new_card(void)
 {
@@ -124,7 +125,8 @@ static void begin_session(struct server *s, struct cert **ret_euicc)
     wr_done(&answer);
 }
 
-/* --- the package -------------------------------------------------------------------------------- */
+/* --- the package --------------------------------------------------------------------------------
+ */
 
 /* From here on both sides use these keys; a request that is none changes nothing. */
 static void replace_keys(struct plan *p, struct rd plain)
@@ -157,7 +159,8 @@ static void add_container(struct plan *p, unsigned which, struct rd *in)
     struct wr_mark container = tlv_open(&p->protected_part, kinds[which].container);
     do {
         oracle(rd_take(&plain, plain.n < p->plain_max ? plain.n : p->plain_max, &part) == 0 &&
-                   bsp_protect(crypto, &p->bsp, kinds[which].segment, part, &p->protected_part) == 0,
+                   bsp_protect(crypto, &p->bsp, kinds[which].segment, part, &p->protected_part) ==
+                       0,
                "plaintext can be protected");
     } while (plain.n > 0);
     tlv_close(&p->protected_part, container);
@@ -235,7 +238,8 @@ static void make_package(struct plan *p, struct wr *ret)
             ret->p[p->changes[i].at] ^= p->changes[i].mask;
 }
 
-/* --- on its way --------------------------------------------------------------------------------- */
+/* --- on its way ---------------------------------------------------------------------------------
+ */
 
 static void send_small(const uint8_t *request, size_t n, struct wr *answer)
 {
@@ -344,7 +348,8 @@ static size_t count_profiles(void)
     wr_init_heap(&answer, DEVICE_ANSWER_MAX);
     send_small(request, sizeof request, &answer);
     struct rd in = wr_view(&answer);
-    oracle(tlv_expect(&in, TAG_PROFILES_INFO, &info) == 0 && tlv_expect(&info.value, 0xA0, &ok) == 0,
+    oracle(tlv_expect(&in, TAG_PROFILES_INFO, &info) == 0 &&
+               tlv_expect(&info.value, 0xA0, &ok) == 0,
            "GetProfilesInfo answers");
     while (tlv_expect(&ok.value, TAG_PROFILE_INFO, &profile) == 0)
         n++;
@@ -375,7 +380,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool installed = send_package(&p, euicc, wr_view(&package));
     watch_finish(&watch);
     if (p.n_events == 0)
-        oracle(count_profiles() == (installed ? 1u : 0u), "a profile is there when the card says so");
+        oracle(count_profiles() == (installed ? 1u : 0u),
+               "a profile is there when the card says so");
     cert_free(&euicc);
     wr_done(&p.protected_part);
     wr_done(&package);

@@ -26,7 +26,7 @@ static void set_up(void)
 
 static void ask_cert(struct rd der)
 {
-    static const enum cert_role roles[] = { ROLE_NONE,   ROLE_CI,   ROLE_EUICC,  ROLE_EUM,
+    static const enum cert_role roles[] = { ROLE_NONE,    ROLE_CI,    ROLE_EUICC,  ROLE_EUM,
                                             ROLE_DP_AUTH, ROLE_DP_PB, ROLE_DS_AUTH };
     const char *why = NULL;
     struct cert *cert = NULL;

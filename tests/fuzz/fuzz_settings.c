@@ -83,7 +83,8 @@ static void read_typed(const struct settings *s, enum setting which)
         break;
     case KIND_RAT:
         wr_init_heap(&rat, 1 << 16);
-        oracle(setting_rat(s, &rat) == 0 && wr_failed(&rat) == 0, "an allowed table can be written");
+        oracle(setting_rat(s, &rat) == 0 && wr_failed(&rat) == 0,
+               "an allowed table can be written");
         oracle(rat.n == 0 || der_is_canonical(rat.p, rat.n), "it is DER");
         wr_done(&rat);
         break;

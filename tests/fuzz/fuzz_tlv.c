@@ -77,7 +77,8 @@ static void read_all(struct rd in, unsigned depth)
                "exactly the TLV is consumed");
         oracle(t.value.n < t.whole.n && t.value.p + t.value.n == t.whole.p + t.whole.n,
                "the value ends where its TLV ends");
-        oracle(tlv_find(body, t.tag, &found) && found.whole.p <= t.whole.p, "what is there is found");
+        oracle(tlv_find(body, t.tag, &found) && found.whole.p <= t.whole.p,
+               "what is there is found");
         write_again(&t);
         read_numbers(t.value);
         if (depth < DEEPEST)

@@ -20,10 +20,10 @@ static bool next_expected(struct rd *in, struct frame *ret)
             return true;
         if (n == 0)
             continue;
-        *ret = (struct frame){ .kind = body[0] == 0   ? FRAME_OFF :
-                                       body[0] == 1   ? FRAME_ON :
-                                       body[0] == 2   ? FRAME_RESET :
-                                                        FRAME_ATR };
+        *ret = (struct frame){ .kind = body[0] == 0   ? FRAME_OFF
+                                       : body[0] == 1 ? FRAME_ON
+                                       : body[0] == 2 ? FRAME_RESET
+                                                      : FRAME_ATR };
         if (body[0] <= 2 || body[0] == 4)
             return true;
     }

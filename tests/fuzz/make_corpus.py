@@ -125,6 +125,7 @@ def es10_answers(softeuicc, profile):
                 if response[-2] != 0x61:
                     break
             answers[name] = answer
+        answers["get-challenge"] = tlv(0xBF2E, tlv(0x80, bytes(range(16))))  # the same each time
         return answers
 
 
@@ -164,11 +165,13 @@ def seeds_apdu():
 def seeds_tlv(answers):
     for n in (0, 1, 0x7F, 0x80, 0xFF, 0x100):
         write("fuzz_tlv", f"length-{n}", tlv(0x5A, bytes(n)))
-    write("fuzz_tlv", "numbers", tlv(0x30, tlv(2, b"\x00\xff"), tlv(2, b"\x7f"), tlv(3, b"\x06\x40"),
-                                     tlv(2, bytes(9)), tlv(3, b"\x00")))
-    write("fuzz_tlv", "tags", bytes.fromhex("5A00 9F7000 BF2D00 DFFF7F00 1F8001 00".replace(" ", "")))
-    write("fuzz_tlv", "long-lengths", bytes.fromhex("30811030 84000000053082000101308001".replace(" ", "")))
-    write("fuzz_tlv", "broken", bytes.fromhex("30 85 0000000001 00".replace(" ", "")))
+    write("fuzz_tlv", "numbers",
+          tlv(0x30, tlv(2, b"\x00\xff"), tlv(2, b"\x7f"), tlv(3, b"\x06\x40"), tlv(2, bytes(9)),
+              tlv(3, b"\x00")))
+    for name, digits in {"tags": "5A00 9F7000 BF2D00 DFFF7F00 1F800100",
+                         "long-lengths": "30811030 84000000053082000101308001",
+                         "broken": "3085000000000100"}.items():
+        write("fuzz_tlv", name, bytes.fromhex(digits))
     for name in ("get-info2", "profiles", "retrieve"):
         write("fuzz_tlv", f"answer-{name}", answers[name])
 
@@ -347,16 +350,16 @@ def seeds_vpcd():
 
 
 def seeds_settings():
-    values = {  # in the order of enum setting
-        0: ["3B9F96801FC78031E073FE211B63E20AA982900001", "3B00", "3"], 1: ["4096", "65536", "4095"],
-        2: ["1", "1000", "0"], 3: ["1", "10000"], 4: ["2.2.0", "3.1.0", "2.2", "2.256.0"],
-        5: ["2.3.1", "3.3.1"], 6: ["1.2.3"], 7: ["0.0.1"], 8: ["SAS-1", ""], 9: ["label"],
-        10: ["https://example.com/"], 11: ["nist", "brp", "both", "none"], 12: ["dp.example.com"],
-        13: ["ds.example.com"],
-        14: ["ppr1+ppr2:EEEEEE/*/*:consent", "ppr1:00101F/01/:no-consent", "", "ppr2:262F01/*/*:"],
-        15: ["ppr1", "ppr1+ppr2", ""], 16: ["on", "off"], 17: ["off"], 18: ["off"], 19: ["on", "yes"],
-    }
-    for which, texts in values.items():
+    values = [  # in the order of enum setting
+        ["3B9F96801FC78031E073FE211B63E20AA982900001", "3B00", "3"],
+        ["4096", "65536", "4095"], ["1", "1000", "0"], ["1", "10000"],
+        ["2.2.0", "3.1.0", "2.2", "2.256.0"], ["2.3.1", "3.3.1"], ["1.2.3"], ["0.0.1"],
+        ["SAS-1", ""], ["label"], ["https://example.com/"],
+        ["nist", "brp", "both", "none"], ["dp.example.com"], ["ds.example.com"],
+        ["ppr1+ppr2:EEEEEE/*/*:consent", "ppr1:00F110/01/", "", "ppr2:262F01;ppr1:EEEEEE"],
+        ["ppr1", "ppr1+ppr2", ""], ["on", "off"], ["off"], ["off"], ["on", "yes"],
+    ]
+    for which, texts in enumerate(values):
         for i, text in enumerate(texts):
             write("fuzz_settings", f"{which:02}-{i}", bytes([which]) + text.encode())
 

@@ -42,7 +42,7 @@ static int is_visible(const struct dirent *d)
 static size_t run_directory(const char *path)
 {
     struct dirent **entries;
-    char name[4096];
+    char name[4096 + 256];
     bool good = true;
 
     int n = scandir(path, &entries, is_visible, alphasort);

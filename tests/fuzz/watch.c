@@ -9,7 +9,8 @@ enum { INS_GET_RESPONSE = 0xC0, REPLY_LEN = 256 };
 
 void watch_read_digest(struct watch *w, char ret[DIGEST_TEXT_LEN])
 {
-    oracle(softeuicc_control(w->card, "digest", ret, DIGEST_TEXT_LEN) == 0, "the store can be read");
+    oracle(softeuicc_control(w->card, "digest", ret, DIGEST_TEXT_LEN) == 0,
+           "the store can be read");
 }
 
 static size_t transmit_watched(void *ctx, const uint8_t *command, size_t n, uint8_t *response)
@@ -52,7 +53,8 @@ static bool says_unchanged(unsigned sw)
 {
     unsigned sw1 = sw >> 8;
 
-    return sw1 == 0x62 || sw1 == 0x64 || (sw1 >= 0x66 && sw1 <= 0x6F) || (sw1 >= 0x93 && sw1 != 0x9F);
+    return sw1 == 0x62 || sw1 == 0x64 || (sw1 >= 0x66 && sw1 <= 0x6F) ||
+           (sw1 >= 0x93 && sw1 != 0x9F);
 }
 
 static void check_response(struct watch *w, const uint8_t *command, size_t n, size_t got)

@@ -8,14 +8,19 @@
 
 #include "os/err.h"
 
-void bench_open_with(struct bench *b, const struct card *card)
+static void begin(struct bench *b)
 {
     memset(b, 0, sizeof *b);
-    b->card = *card;
-    server_open(&b->server, NULL, CURVE_P256);
     wr_init_heap(&b->request, MESSAGE_MAX);
     wr_init_heap(&b->bpp, MESSAGE_MAX);
     wr_init_heap(&b->result, MESSAGE_MAX);
+}
+
+void bench_open_file(struct bench *b, const char *path)
+{
+    begin(b);
+    card_open_file(&b->card, path);
+    server_open(&b->server, NULL, CURVE_P256, NULL);
 }
 
 void bench_open_as(struct bench *b, const struct bench_options *options)
@@ -26,13 +31,10 @@ void bench_open_as(struct bench *b, const struct bench_options *options)
                                        .profiles = options->profiles,
                                        .n_profiles = options->n_profiles };
 
-    memset(b, 0, sizeof *b);
-    card_open_as(&b->card, &how);
+    begin(b);
+    card_open_as(&b->card, &how, options->seed);
     server_open(&b->server, options->pki_dir,
-                options->curve != CURVE_UNKNOWN ? options->curve : CURVE_P256);
-    wr_init_heap(&b->request, MESSAGE_MAX);
-    wr_init_heap(&b->bpp, MESSAGE_MAX);
-    wr_init_heap(&b->result, MESSAGE_MAX);
+                options->curve != CURVE_UNKNOWN ? options->curve : CURVE_P256, options->seed);
 }
 
 void bench_open(struct bench *b)
@@ -63,7 +65,7 @@ void bench_close(struct bench *b)
     wr_done(&b->result);
 }
 
-/* --- the steps ---------------------------------------------------------------------------------- */
+/* --- the steps -------------------------------------------------------------------------------- */
 
 struct rd bench_challenge(struct bench *b)
 {
@@ -129,6 +131,11 @@ void bench_reach_prepared(struct bench *b)
     ck_assert_msg(error == 0, "PrepareDownload: %ld (%s)", error, b->card.why);
 }
 
+size_t bench_slice(struct bench *b, struct rd ret[LPA_PIECES_MAX])
+{
+    return server_slice(wr_view(&b->bpp), AS_LPAS_DO, ret, LPA_PIECES_MAX);
+}
+
 bool bench_load(struct bench *b, enum slicing slicing)
 {
     struct rd *pieces = malloc(PIECES_MAX * sizeof *pieces);
@@ -158,12 +165,23 @@ void bench_download_as(struct bench *b, const struct bpp_plan *plan, enum slicin
 
 void bench_download(struct bench *b, unsigned digit)
 {
+    bench_download_with(b, digit, NULL);
+}
+
+void bench_download_with(struct bench *b, unsigned digit, const char *fields)
+{
+    char with[256] = "+";
     struct wr upp, metadata;
 
     wr_init_heap(&upp, MESSAGE_MAX);
     wr_init_heap(&metadata, MESSAGE_MAX);
     server_profile(digit, &upp, &metadata);
-    const struct bpp_plan plan = { .upp = wr_view(&upp), .metadata = wr_view(&metadata) };
+    struct bpp_plan plan = { .upp = wr_view(&upp), .metadata = wr_view(&metadata) };
+    if (fields != NULL) {
+        ck_assert_uint_lt(strlen(fields), sizeof with - 1);
+        strcat(with, fields);
+        plan.metadata_change = (struct change){ "BF25/92", with };
+    }
     bench_download_as(b, &plan, AS_LPAS_DO);
     ck_assert_msg(b->read.success, "the download failed: %ld/%ld (%s)", b->read.bpp_command_id,
                   b->read.error_reason, b->card.why);
@@ -171,7 +189,22 @@ void bench_download(struct bench *b, unsigned digit)
     wr_done(&metadata);
 }
 
-/* --- notifications ------------------------------------------------------------------------------ */
+void bench_assert_profiles(struct bench *b, const char *states)
+{
+    char got[64] = "";
+    size_t n = 0;
+    struct tlv one;
+
+    ck_assert_uint_eq(card_es10_hex(&b->card, "BF2D065C04 5A 9F70 95"), 0x9000);
+    for (struct rd in = message_at(wr_view(&b->card.data), "BF2D/A0").value;
+         tlv_get(&in, &one) == 0 && n + 2 < sizeof got;) {
+        got[n++] = (char)('0' + (message_at(one.value, "5A").value.p[8] >> 4));
+        got[n++] = message_at(one.value, "9F70").value.p[0] != 0 ? '+' : '-';
+    }
+    ck_assert_str_eq(got, states);
+}
+
+/* --- notifications ---------------------------------------------------------------------------- */
 
 static void put_request(struct wr *w, uint32_t tag, uint32_t inner, uint64_t sequence)
 {
@@ -196,11 +229,15 @@ static void remove_notification(struct bench *b, uint64_t sequence)
 
 void bench_remove_notifications(struct bench *b)
 {
+    struct tlv first;
+    uint64_t sequence;
+
     for (;;) {
-        uint64_t last = card_last_sequence(&b->card);
-        if (last == 0)
+        ck_assert_uint_eq(card_es10_hex(&b->card, "BF2800"), 0x9000);
+        if (!message_has(wr_view(&b->card.data), "BF28/A0/BF2F/80", &first))
             return;
-        remove_notification(b, last);
+        ck_assert_int_eq(tlv_uint(first.value, &sequence), 0);
+        remove_notification(b, sequence);
     }
 }
 

@@ -16,6 +16,7 @@ struct bench {
 struct bench_options {
     enum curve curve;    /* 0: P-256 */
     const char *pki_dir; /* of card and server */
+    const char *seed;    /* NULL: random; else the same calls give the same octets */
     const struct softeuicc_setting *settings;
     size_t n_settings;
     const struct softeuicc_bytes *profiles;
@@ -26,8 +27,8 @@ void bench_open(struct bench *b);
 void bench_open_as(struct bench *b, const struct bench_options *options);
 /* One setting as KEY=VALUE, or NULL. */
 void bench_open_set(struct bench *b, const char *setting);
-/* With a card that is opened already: bench_close() closes it. */
-void bench_open_with(struct bench *b, const struct card *card);
+/* A card in a file. */
+void bench_open_file(struct bench *b, const char *path);
 void bench_close(struct bench *b);
 
 /* GetEUICCChallenge, in a new transaction: 16 octets, living until the next command. */
@@ -44,13 +45,23 @@ bool bench_load(struct bench *b, enum slicing slicing);
 
 /* All of it, nominally but for this plan; the last step asserts that there is a result. */
 void bench_download_as(struct bench *b, const struct bpp_plan *plan, enum slicing slicing);
-/* Profile `digit` (server_profile()), which must succeed. */
+/* Profile `digit` (server_profile()), which must succeed; with more fields (hex) in its metadata.
+ */
 void bench_download(struct bench *b, unsigned digit);
+void bench_download_with(struct bench *b, unsigned digit, const char *fields);
+
+/* The pieces of b->bpp as LPAs send them. */
+enum { LPA_PIECES_MAX = 64 };
+size_t bench_slice(struct bench *b, struct rd ret[LPA_PIECES_MAX]);
 
 /* Up to and including PrepareDownload, nominally. */
 void bench_reach_prepared(struct bench *b);
 
-/* All pending notifications are removed from the card. */
+/* Asserts which profiles there are and which one is enabled: "1-2+" for two of them, the second one
+ * enabled. */
+void bench_assert_profiles(struct bench *b, const char *states);
+
+/* All pending notifications are removed from the card, the oldest first. */
 void bench_remove_notifications(struct bench *b);
 
 /* The card gives back the result under its number, octet for octet, until it is removed. */

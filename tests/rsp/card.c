@@ -80,32 +80,33 @@ static void begin(struct card *card)
     ck_assert_ptr_nonnull(card->response);
 }
 
-void card_open_as(struct card *card, const struct softeuicc_new *how)
+static struct softeuicc_options options_of(struct card *card)
 {
-    const struct softeuicc_options options = { .crypto = shared_crypto(),
-                                               .trace = watch,
-                                               .trace_ctx = card };
+    return (struct softeuicc_options){ .crypto =
+                                           card->seeded != NULL ? card->seeded : shared_crypto(),
+                                       .trace = watch,
+                                       .trace_ctx = card };
+}
+
+void card_open_as(struct card *card, const struct softeuicc_new *how, const char *seed)
+{
     char error[SOFTEUICC_ERROR_LEN] = "";
 
     begin(card);
+    if (seed != NULL)
+        card->seeded = softeuicc_crypto_new(seed);
+    const struct softeuicc_options options = options_of(card);
     int err = softeuicc_open_memory(how, &options, &card->chip, error);
     ck_assert_msg(err == 0, "%s", error);
     card_reset(card);
 }
 
-void card_open(struct card *card, const struct softeuicc_setting *settings, size_t n)
-{
-    card_open_as(card, &(struct softeuicc_new){ .settings = settings, .n_settings = n });
-}
-
 void card_open_file(struct card *card, const char *path)
 {
-    const struct softeuicc_options options = { .crypto = shared_crypto(),
-                                               .trace = watch,
-                                               .trace_ctx = card };
     char error[SOFTEUICC_ERROR_LEN] = "";
 
     begin(card);
+    const struct softeuicc_options options = options_of(card);
     int err = softeuicc_open(path, &options, &card->chip, error);
     ck_assert_msg(err == 0, "%s", error);
     card_reset(card);
@@ -114,6 +115,7 @@ void card_open_file(struct card *card, const char *path)
 void card_close(struct card *card)
 {
     softeuicc_close(&card->chip);
+    softeuicc_crypto_free(&card->seeded);
     wr_done(&card->data);
     free(card->response);
     card->response = NULL;
@@ -121,9 +123,9 @@ void card_close(struct card *card)
 
 static void select_isdr(struct card *card)
 {
-    static const uint8_t select[] = { 0x00, 0xA4, 0x04, 0x00, 0x10, 0xA0, 0x00, 0x00,
-                                      0x05, 0x59, 0x10, 0x10, 0xFF, 0xFF, 0xFF, 0xFF,
-                                      0x89, 0x00, 0x00, 0x01, 0x00 };
+    static const uint8_t select[] = { 0x00, 0xA4, 0x04, 0x00, 0x10, 0xA0, 0x00,
+                                      0x00, 0x05, 0x59, 0x10, 0x10, 0xFF, 0xFF,
+                                      0xFF, 0xFF, 0x89, 0x00, 0x00, 0x01, 0x00 };
 
     card->off = false;
     ck_assert_uint_eq(card_apdu(card, select, sizeof select), 0x9000);
@@ -136,7 +138,7 @@ void card_reset(struct card *card)
     select_isdr(card);
 }
 
-/* --- the back door ------------------------------------------------------------------------------ */
+/* --- the back door ---------------------------------------------------------------------------- */
 
 void card_control(struct card *card, const char *line, char *reply, size_t size)
 {
@@ -159,7 +161,7 @@ const char *card_digest(struct card *card, char ret[CARD_DIGEST_LEN])
     return ret;
 }
 
-/* --- APDUs -------------------------------------------------------------------------------------- */
+/* --- APDUs ------------------------------------------------------------------------------------ */
 
 static bool says_unchanged(uint16_t sw)
 {
@@ -173,7 +175,11 @@ static uint16_t exchange(struct card *card, const uint8_t *apdu, size_t n)
 
     if (!card->quick && card->digest[0] == '\0')
         card_digest(card, card->digest);
+    if (card->hook != NULL)
+        card->hook(true);
     size_t len = softeuicc_transmit(card->chip, apdu, n, card->response);
+    if (card->hook != NULL)
+        card->hook(false);
     if (len == 0) {
         card->digest[0] = '\0';
         card->off = true;
@@ -220,7 +226,7 @@ uint16_t card_apdu(struct card *card, const uint8_t *apdu, size_t n)
     return card->sw;
 }
 
-/* --- ES10 --------------------------------------------------------------------------------------- */
+/* --- ES10 ------------------------------------------------------------------------------------- */
 
 static const struct {
     uint32_t tag;
@@ -342,7 +348,7 @@ void card_assert_why(const struct card *card, const char *words)
                   words);
 }
 
-/* --- what it holds ------------------------------------------------------------------------------ */
+/* --- what it holds ---------------------------------------------------------------------------- */
 
 uint64_t card_free_memory(struct card *card)
 {

@@ -18,21 +18,22 @@ enum {
 
 struct card {
     struct softeuicc *chip;
+    struct softeuicc_crypto *seeded; /* NULL: the one that the cards of a process share */
+    void (*hook)(bool begins);       /* called around each command, for injected faults; or NULL */
     uint8_t *response;
-    struct wr data; /* of the last answer, GET RESPONSE included, without status word */
-    uint16_t sw;    /* of it */
-    bool off;       /* the ISD-R is not selected: power was off */
+    struct wr data;          /* of the last answer, GET RESPONSE included, without status word */
+    uint16_t sw;             /* of it */
+    bool off;                /* the ISD-R is not selected: power was off */
     unsigned checks, faults; /* lines of the trace since the command began */
     char why[512];           /* the last such line */
     char digest[CARD_DIGEST_LEN]; /* of the storage; "": not known */
-    size_t block; /* octets of a STORE DATA block */
-    bool echoes;  /* answers echo fields of the request that their ASN.1 type does not know */
-    bool quick;   /* leave the storage unwatched, for long rows of commands */
+    size_t block;                 /* octets of a STORE DATA block */
+    bool echoes; /* answers echo fields of the request that their ASN.1 type does not know */
+    bool quick;  /* leave the storage unwatched, for long rows of commands */
 };
 
-/* Of the compiled-in test PKI, with these settings. */
-void card_open(struct card *card, const struct softeuicc_setting *settings, size_t n);
-void card_open_as(struct card *card, const struct softeuicc_new *how);
+/* seed NULL: random; else the same commands give the same answers. */
+void card_open_as(struct card *card, const struct softeuicc_new *how, const char *seed);
 void card_open_file(struct card *card, const char *path);
 void card_close(struct card *card);
 

@@ -73,6 +73,25 @@ void message_replace(struct wr *message, const char *path, struct rd with)
     *message = out;
 }
 
+/* Hex, then the zeros that a * asks for. */
+static void put_text(struct wr *w, const char *text)
+{
+    const char *star = strchr(text, '*');
+
+    if (star == NULL) {
+        message_put_hex(w, text);
+        return;
+    }
+    char *front = strndup(text, (size_t)(star - text));
+    ck_assert_ptr_nonnull(front);
+    message_put_hex(w, front);
+    free(front);
+    size_t n = strtoul(star + 1, NULL, 10);
+    uint8_t *zeros = wr_reserve(w, n);
+    ck_assert_ptr_nonnull(zeros);
+    memset(zeros, 0, n);
+}
+
 void message_change(struct wr *message, struct change change)
 {
     struct wr with;
@@ -85,7 +104,7 @@ void message_change(struct wr *message, struct change change)
         wr_put_rd(&with, message_at(wr_view(message), change.path).whole);
         text++;
     }
-    message_put_hex(&with, text);
+    put_text(&with, text);
     message_replace(message, change.path, wr_view(&with));
     wr_done(&with);
 }

@@ -11,7 +11,8 @@
 enum { MESSAGE_MAX = 1 << 17 };
 
 /* A change to a message as text.  with is what replaces the TLV at path, in hex: "" takes it out,
- * a + in front keeps it and puts the rest behind it.  path NULL changes nothing. */
+ * a + in front keeps it and puts the rest behind it; *N at the end is N zero octets.
+ * path NULL changes nothing. */
 struct change {
     const char *path, *with;
 };

@@ -26,7 +26,7 @@ enum {
 
 static const char host_id[] = "test-host";
 
-/* --- certificates ------------------------------------------------------------------------------- */
+/* --- certificates ----------------------------------------------------------------------------- */
 
 /* Where the PKI has them; certificates that are not here are issued. */
 static const struct {
@@ -76,8 +76,8 @@ static struct ec_pub *public_of(const struct server *s, const struct ec_key *key
     struct ec_pub *pub = NULL;
 
     ec_key_point(key, point);
-    ck_assert_int_eq(
-        ec_pub_from_point(s->c, ec_key_curve(key), rd_of(point, sizeof point), &pub), 0);
+    ck_assert_int_eq(ec_pub_from_point(s->c, ec_key_curve(key), rd_of(point, sizeof point), &pub),
+                     0);
     return pub;
 }
 
@@ -131,7 +131,9 @@ static void issue(struct server *s, enum server_cert which, enum server_cert own
         .issuer_key = other != NULL ? other_key : s->ci_key,
         .organization = "softeuicc test",
         .common_name = "issued for a test",
-        .oid = which == CERT_NO_OID ? NULL : own == CERT_DS_AUTH ? "2.999.15" : "2.999.10",
+        .oid = which == CERT_NO_OID  ? NULL
+               : own == CERT_DS_AUTH ? "2.999.15"
+                                     : "2.999.10",
         .not_before = SECONDS_2001,
         .not_after = which == CERT_EXPIRED ? SECONDS_2001 + 1 : SECONDS_2030,
         .serial = 4711,
@@ -186,15 +188,15 @@ void server_change_cert(struct server *s, struct wr *der, struct change change)
     wr_done(&bits);
 }
 
-/* --- opening ------------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------------------- */
 
-void server_open(struct server *s, const char *pki_dir, enum curve curve)
+void server_open(struct server *s, const char *pki_dir, enum curve curve, const char *seed)
 {
     struct wr der;
 
     memset(s, 0, sizeof *s);
     s->curve = curve;
-    s->c = crypto_new(rd_of(NULL, 0));
+    s->c = crypto_new(seed != NULL ? rd_str(seed) : rd_of(NULL, 0));
     ck_assert_ptr_nonnull(s->c);
     ck_assert_int_eq(pki_open(pki_dir, &s->pki), 0);
     wr_init_heap(&der, PKI_MAX_FILE);
@@ -247,7 +249,7 @@ static void assert_signature(const struct server *s, const struct rd *parts, siz
                   "the eUICC's signature does not verify");
 }
 
-/* --- AuthenticateServer ------------------------------------------------------------------------- */
+/* --- AuthenticateServer ----------------------------------------------------------------------- */
 
 /* ctxParams1: matchingId and deviceInfo. */
 static void put_ctx_params(const char *hex, struct wr *ret)
@@ -359,7 +361,7 @@ long server_take_authenticate(struct server *s, struct rd answer)
     return 0;
 }
 
-/* --- PrepareDownload ---------------------------------------------------------------------------- */
+/* --- PrepareDownload -------------------------------------------------------------------------- */
 
 static void put_smdp_signed2(const struct server *s, const struct prepare_plan *plan,
                              struct wr *ret)
@@ -387,8 +389,7 @@ void server_prepare(struct server *s, const struct prepare_plan *plan, struct wr
     if (plan->reversed)
         message_reverse(&signed2, "30");
     wr_init(&signature1, octets, sizeof octets);
-    tlv_put(&signature1, TAG_SIGNATURE,
-            rd_of(s->euicc_signature1, sizeof s->euicc_signature1));
+    tlv_put(&signature1, TAG_SIGNATURE, rd_of(s->euicc_signature1, sizeof s->euicc_signature1));
     const struct rd parts[] = { wr_view(&signed2), wr_view(&signature1) };
 
     wr_clear(&s->smdp_signature2);
@@ -427,13 +428,13 @@ long server_take_prepare(struct server *s, struct rd answer, const struct prepar
     ck_assert_int_eq(p.has_hash_cc, plan->cc_required);
     memcpy(s->ot_pk_euicc, p.ot_pk, sizeof s->ot_pk_euicc);
     struct ec_pub *on_curve = NULL;
-    ck_assert_int_eq(
-        ec_pub_from_point(s->c, s->curve, rd_of(p.ot_pk, sizeof p.ot_pk), &on_curve), 0);
+    ck_assert_int_eq(ec_pub_from_point(s->c, s->curve, rd_of(p.ot_pk, sizeof p.ot_pk), &on_curve),
+                     0);
     ec_pub_free(&on_curve);
     return 0;
 }
 
-/* --- BoundProfilePackage ------------------------------------------------------------------------ */
+/* --- BoundProfilePackage ---------------------------------------------------------------------- */
 
 static struct rd own_otpk(const struct server *s)
 {
@@ -589,7 +590,7 @@ void server_take_notification(struct server *s, struct rd pending, struct rsp_no
     credential_done(&pb);
 }
 
-/* --- CancelSession ------------------------------------------------------------------------------ */
+/* --- CancelSession ---------------------------------------------------------------------------- */
 
 void server_cancel(struct server *s, unsigned reason, struct wr *ret)
 {
@@ -613,7 +614,7 @@ long server_take_cancel(struct server *s, struct rd answer, unsigned reason)
     return 0;
 }
 
-/* --- the profile -------------------------------------------------------------------------------- */
+/* --- the profile ------------------------------------------------------------------------------ */
 
 /* Path of our own profile package, from the build. */
 static void read_operational(struct wr *ret)
@@ -637,39 +638,54 @@ const char *server_iccid(unsigned digit)
     return iccids[digit];
 }
 
-void server_profile(unsigned digit, struct wr *ret_upp, struct wr *ret_metadata)
+/* The digits of an ICCID in their order, or as in EF.ICCID: one from the other. */
+static void swap_nibbles(struct rd from, struct wr *ret)
+{
+    for (size_t i = 0; i < from.n; i++)
+        wr_put_u8(ret, (uint8_t)(from.p[i] << 4 | from.p[i] >> 4));
+}
+
+void server_metadata(struct rd upp, struct wr *ret)
 {
     static const uint8_t events[] = { 1, 2, 3 }; /* enable, disable, delete */
-    uint8_t swapped[10];
-    struct wr iccid;
+
+    wr_clear(ret);
+    struct wr_mark m = tlv_open(ret, 0xBF25);
+    struct wr_mark iccid = tlv_open(ret, 0x5A);
+    swap_nibbles(message_at(upp, "A0/83").value, ret);
+    tlv_close(ret, iccid);
+    tlv_put_str(ret, 0x91, "SP Name 1");
+    tlv_put_str(ret, 0x92, "Operational Profile Name 1");
+    struct wr_mark list = tlv_open(ret, 0xB6);
+    for (size_t i = 0; i < sizeof events; i++) {
+        struct wr_mark entry = tlv_open(ret, TAG_SEQUENCE);
+        tlv_put_bits(ret, 0x80, UINT32_C(1) << events[i]);
+        tlv_put_str(ret, 0x81, SERVER_ADDRESS);
+        tlv_close(ret, entry);
+    }
+    tlv_close(ret, list);
+    tlv_close(ret, m);
+}
+
+void server_profile(unsigned digit, struct wr *ret_upp, struct wr *ret_metadata)
+{
+    struct wr iccid, header;
 
     wr_clear(ret_upp);
-    wr_clear(ret_metadata);
     read_operational(ret_upp);
     wr_init_heap(&iccid, 16);
     message_put_hex(&iccid, server_iccid(digit));
-    for (size_t i = 0; i < sizeof swapped; i++)
-        swapped[i] = (uint8_t)(iccid.p[i] << 4 | iccid.p[i] >> 4);
-    struct rd header = message_at(wr_view(ret_upp), "A0/83").value;
-    memcpy(ret_upp->p + (header.p - ret_upp->p), swapped, sizeof swapped);
-
-    struct wr_mark m = tlv_open(ret_metadata, 0xBF25);
-    tlv_put(ret_metadata, 0x5A, wr_view(&iccid));
-    tlv_put_str(ret_metadata, 0x91, "SP Name 1");
-    tlv_put_str(ret_metadata, 0x92, "Operational Profile Name 1");
-    struct wr_mark list = tlv_open(ret_metadata, 0xB6);
-    for (size_t i = 0; i < sizeof events; i++) {
-        struct wr_mark entry = tlv_open(ret_metadata, TAG_SEQUENCE);
-        tlv_put_bits(ret_metadata, 0x80, UINT32_C(1) << events[i]);
-        tlv_put_str(ret_metadata, 0x81, SERVER_ADDRESS);
-        tlv_close(ret_metadata, entry);
-    }
-    tlv_close(ret_metadata, list);
-    tlv_close(ret_metadata, m);
+    wr_init_heap(&header, 32);
+    struct wr_mark m = tlv_open(&header, 0x83);
+    swap_nibbles(wr_view(&iccid), &header);
+    tlv_close(&header, m);
+    message_replace(ret_upp, "A0/83", wr_view(&header));
+    server_metadata(wr_view(ret_upp), ret_metadata);
     wr_done(&iccid);
+    wr_done(&header);
 }
 
-/* --- pieces ------------------------------------------------------------------------------------- */
+/* --- pieces ----------------------------------------------------------------------------------- */
 
 /* Where the pieces begin, collected. */
 struct cutter {

@@ -50,14 +50,14 @@ struct server {
     struct wr smdp_signature2; /* 5F37 whole, as sent */
 };
 
-/* pki_dir NULL: the compiled-in test PKI. */
-void server_open(struct server *s, const char *pki_dir, enum curve curve);
+/* pki_dir NULL: the compiled-in test PKI.  seed NULL: random, else always the same messages. */
+void server_open(struct server *s, const char *pki_dir, enum curve curve, const char *seed);
 void server_close(struct server *s);
 
 /* A new transaction. */
 void server_begin(struct server *s);
 
-/* --- certificates ------------------------------------------------------------------------------- */
+/* --- certificates ----------------------------------------------------------------------------- */
 
 /* The certificate and its private key.  own: what CERT_OWN is. */
 struct credential {
@@ -79,12 +79,12 @@ void server_change_cert(struct server *s, struct wr *der, struct change change);
     "3617DE4A96262C6F5D9E98BF9292DC29F8F41DBD289A147CE9DA3113B5F0B8C00A60B1CE1D7E819D7A431D7C"     \
     "90EA0E5F"
 
-/* --- messages ----------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 struct authenticate_plan {
-    enum server_cert role;    /* 0: CERT_DP_AUTH */
-    enum server_cert cert;    /* shown instead of its own */
-    enum server_cert key;     /* signed with this one's key instead */
+    enum server_cert role;       /* 0: CERT_DP_AUTH */
+    enum server_cert cert;       /* shown instead of its own */
+    enum server_cert key;        /* signed with this one's key instead */
     struct change cert_change;   /* signed again by the CI */
     struct change signed_change; /* to serverSigned1, before it is signed */
     bool reversed;               /* the fields of serverSigned1 in reverse order */
@@ -119,15 +119,16 @@ void server_prepare(struct server *s, const struct prepare_plan *plan, struct wr
 long server_take_prepare(struct server *s, struct rd answer, const struct prepare_plan *plan);
 
 struct bpp_plan {
-    struct rd upp, metadata; /* profile package; StoreMetadataRequest.  n == 0: server_profile() 1 */
-    struct change isc_change;  /* to BF23, before it is signed */
-    const char *configure;     /* hex; NULL: BF2400 */
+    struct rd upp,
+        metadata; /* profile package; StoreMetadataRequest.  n == 0: server_profile() 1 */
+    struct change isc_change; /* to BF23, before it is signed */
+    const char *configure;    /* hex; NULL: BF2400 */
     struct change metadata_change, upp_change;
-    const char *upp_tail;      /* hex behind the profile package */
-    size_t upp_cut;            /* octets off its end */
-    bool ppk;                  /* with ReplaceSessionKeys */
-    const char *replace_keys;  /* hex; plaintext of ReplaceSessionKeys instead of a right one */
-    struct change change;      /* to the whole package */
+    const char *upp_tail;     /* hex behind the profile package */
+    size_t upp_cut;           /* octets off its end */
+    bool ppk;                 /* with ReplaceSessionKeys */
+    const char *replace_keys; /* hex; plaintext of ReplaceSessionKeys instead of a right one */
+    struct change change;     /* to the whole package */
     const char *flip;
     long flip_at;
 };
@@ -147,10 +148,13 @@ long server_take_cancel(struct server *s, struct rd answer, unsigned reason);
  * operational, and a notification of each event but installation to SERVER_ADDRESS. */
 void server_profile(unsigned digit, struct wr *ret_upp, struct wr *ret_metadata);
 
+/* The same metadata for any profile package: its ICCID. */
+void server_metadata(struct rd upp, struct wr *ret);
+
 /* ICCID of such a profile as hex, nibbles as in EF.ICCID. */
 const char *server_iccid(unsigned digit);
 
-/* --- pieces ------------------------------------------------------------------------------------- */
+/* --- pieces ----------------------------------------------------------------------------------- */
 
 enum slicing {
     AS_LPAS_DO,     /* SGP.22 2.5.5: a segment a piece, container headers apart */

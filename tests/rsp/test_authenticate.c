@@ -10,13 +10,13 @@
 #include "tests/rsp/suite.h"
 
 enum { /* AuthenticateErrorCode */
-    INVALID_CERTIFICATE = 1,
-    INVALID_SIGNATURE = 2,
-    UNSUPPORTED_CURVE = 3,
-    NO_SESSION = 4,
-    INVALID_OID = 5,
-    CHALLENGE_MISMATCH = 6,
-    CI_PK_UNKNOWN = 7,
+       INVALID_CERTIFICATE = 1,
+       INVALID_SIGNATURE = 2,
+       UNSUPPORTED_CURVE = 3,
+       NO_SESSION = 4,
+       INVALID_OID = 5,
+       CHALLENGE_MISMATCH = 6,
+       CI_PK_UNKNOWN = 7,
 };
 
 /* Extensions that nobody knows, critical and not. */
@@ -24,15 +24,15 @@ enum { /* AuthenticateErrorCode */
 #define HARMLESS_EXTENSION "+ 300F 0604 88378F67 0407 3005 0C03 616263"
 
 /* Parts of a certificate; the extensions of the test PKI's server certificates by their place. */
-#define KEY            "30/30/30#4"
-#define EXTENSIONS     "30/30/A3/30"
-#define AKI            EXTENSIONS "/30#0"
-#define KEY_USAGE      EXTENSIONS "/30#2"
-#define POLICIES       EXTENSIONS "/30#3"
-#define ALT_NAME       EXTENSIONS "/30#4"
-#define IN_REQUEST     "BF38/30#1"
+#define KEY        "30/30/30#4"
+#define EXTENSIONS "30/30/A3/30"
+#define AKI        EXTENSIONS "/30#0"
+#define KEY_USAGE  EXTENSIONS "/30#2"
+#define POLICIES   EXTENSIONS "/30#3"
+#define ALT_NAME   EXTENSIONS "/30#4"
+#define IN_REQUEST "BF38/30#1"
 
-/* --- who is accepted ------------------------------------------------------------------------------ */
+/* --- who is accepted -------------------------------------------------------------------------- */
 
 static const struct {
     const char *what;
@@ -109,7 +109,7 @@ START_TEST(a_truncated_pkid_that_is_not_ambiguous_is_accepted)
 }
 END_TEST
 
-/* --- who is refused ------------------------------------------------------------------------------- */
+/* --- who is refused --------------------------------------------------------------------------- */
 
 static const struct {
     const char *what;
@@ -140,7 +140,10 @@ static const struct {
       "" },
     /* its contents, under a good signature */
     { "a certificate on P-384", { .cert_change = { KEY, P384_KEY } }, UNSUPPORTED_CURVE, "curve" },
-    { "a certificate without keyUsage", { .cert_change = { KEY_USAGE, "" } }, INVALID_CERTIFICATE, "" },
+    { "a certificate without keyUsage",
+      { .cert_change = { KEY_USAGE, "" } },
+      INVALID_CERTIFICATE,
+      "" },
     { "a keyUsage that is not critical",
       { .cert_change = { KEY_USAGE, "300B 0603551D0F 0404 03020780" } },
       INVALID_CERTIFICATE,
@@ -149,7 +152,10 @@ static const struct {
       { .cert_change = { KEY_USAGE, "300E 0603551D0F 0101FF 0404 03020308" } },
       INVALID_CERTIFICATE,
       "" },
-    { "a certificate without policies", { .cert_change = { POLICIES, "" } }, INVALID_OID, "policy" },
+    { "a certificate without policies",
+      { .cert_change = { POLICIES, "" } },
+      INVALID_OID,
+      "policy" },
     { "policies that are not critical",
       { .cert_change = { POLICIES, "3014 0603551D20 040D 300B 3009 0607 67811201020104" } },
       INVALID_CERTIFICATE,
@@ -159,19 +165,31 @@ static const struct {
       { .cert_change = { ALT_NAME, CRITICAL_EXTENSION } },
       INVALID_CERTIFICATE,
       "" },
-    { "a certificate of version 1", { .cert_change = { "30/30/A0", "" } }, INVALID_CERTIFICATE, "" },
+    { "a certificate of version 1",
+      { .cert_change = { "30/30/A0", "" } },
+      INVALID_CERTIFICATE,
+      "" },
     /* a bit wrong in each part of it */
     { "a bit in its serial number",
       { .flip = IN_REQUEST "/30/02", .flip_at = -1 },
       INVALID_CERTIFICATE,
       "" },
-    { "a bit in its issuer", { .flip = IN_REQUEST "/30/30#1", .flip_at = -1 }, INVALID_CERTIFICATE, "" },
+    { "a bit in its issuer",
+      { .flip = IN_REQUEST "/30/30#1", .flip_at = -1 },
+      INVALID_CERTIFICATE,
+      "" },
     { "a bit in its validity",
       { .flip = IN_REQUEST "/30/30#2", .flip_at = -2 },
       INVALID_CERTIFICATE,
       "" },
-    { "a bit in its subject", { .flip = IN_REQUEST "/30/30#3", .flip_at = -1 }, INVALID_CERTIFICATE, "" },
-    { "a bit in its key", { .flip = IN_REQUEST "/30/30#4/03", .flip_at = -1 }, INVALID_CERTIFICATE, "" },
+    { "a bit in its subject",
+      { .flip = IN_REQUEST "/30/30#3", .flip_at = -1 },
+      INVALID_CERTIFICATE,
+      "" },
+    { "a bit in its key",
+      { .flip = IN_REQUEST "/30/30#4/03", .flip_at = -1 },
+      INVALID_CERTIFICATE,
+      "" },
     { "a bit in its curve's name",
       { .flip = IN_REQUEST "/30/30#4/30/06#1", .flip_at = -1 },
       UNSUPPORTED_CURVE,
@@ -198,7 +216,10 @@ static const struct {
       "" },
     /* serverSignature1 */
     { "a bit in r of the signature", { .flip = "BF38/5F37", .flip_at = 0 }, INVALID_SIGNATURE, "" },
-    { "a bit in s of the signature", { .flip = "BF38/5F37", .flip_at = -1 }, INVALID_SIGNATURE, "" },
+    { "a bit in s of the signature",
+      { .flip = "BF38/5F37", .flip_at = -1 },
+      INVALID_SIGNATURE,
+      "" },
     { "a signature of another's key", { .key = CERT_DP2_AUTH }, INVALID_SIGNATURE, "" },
     { "a signature of CERT.DPpb's key", { .key = CERT_DP_PB }, INVALID_SIGNATURE, "" },
     { "an empty signature", { .change = { "BF38/5F37", "5F3700" } }, INVALID_SIGNATURE, "" },
@@ -218,8 +239,14 @@ static const struct {
       { .flip = "BF38/30/80", .flip_at = 0 },
       INVALID_SIGNATURE,
       "" },
-    { "a bit in the signed challenge", { .flip = "BF38/30/81", .flip_at = 0 }, INVALID_SIGNATURE, "" },
-    { "a bit in the signed address", { .flip = "BF38/30/83", .flip_at = 0 }, INVALID_SIGNATURE, "" },
+    { "a bit in the signed challenge",
+      { .flip = "BF38/30/81", .flip_at = 0 },
+      INVALID_SIGNATURE,
+      "" },
+    { "a bit in the signed address",
+      { .flip = "BF38/30/83", .flip_at = 0 },
+      INVALID_SIGNATURE,
+      "" },
     { "a bit in the server's challenge",
       { .flip = "BF38/30/84", .flip_at = -1 },
       INVALID_SIGNATURE,
@@ -259,7 +286,7 @@ START_TEST(a_bad_request_is_refused_for_its_reason)
 }
 END_TEST
 
-/* --- requests that are none ----------------------------------------------------------------------- */
+/* --- requests that are none ------------------------------------------------------------------- */
 
 static const struct {
     const char *what;
@@ -299,7 +326,7 @@ START_TEST(a_malformed_request_is_wrong_data)
 }
 END_TEST
 
-/* --- the session ---------------------------------------------------------------------------------- */
+/* --- the session ------------------------------------------------------------------------------ */
 
 /* Sends b->request again and gives the error code of the answer. */
 static long again(struct bench *b)
@@ -400,7 +427,7 @@ START_TEST(a_ci_of_the_other_curve_does_not_fit_the_certificate)
     char text[64];
 
     bench_open(&b);
-    server_open(&other, NULL, CURVE_BRAINPOOL_P256R1);
+    server_open(&other, NULL, CURVE_BRAINPOOL_P256R1, NULL);
     size_t at = (size_t)snprintf(text, sizeof text, "0414");
     struct rd ski = cert_ski(other.ci);
     for (size_t i = 0; i < ski.n; i++)
@@ -424,16 +451,16 @@ START_TEST(a_curve_that_the_card_was_made_without_has_no_ci)
 }
 END_TEST
 
-/* --- certificate revocation lists ------------------------------------------------------------------- */
+/* --- certificate revocation lists ------------------------------------------------------------- */
 
 enum { /* LoadCRLResponseError */
-    CRL_OK = 0,
-    CRL_INVALID_SIGNATURE = 1,
-    CRL_INVALID_FORMAT = 2,
-    CRL_NOT_ENOUGH_MEMORY = 3,
-    CRL_KEY_NOT_FOUND = 4,
-    CRL_FRESHER = 5,
-    CRL_BASE_MISSING = 6,
+       CRL_OK = 0,
+       CRL_INVALID_SIGNATURE = 1,
+       CRL_INVALID_FORMAT = 2,
+       CRL_NOT_ENOUGH_MEMORY = 3,
+       CRL_KEY_NOT_FOUND = 4,
+       CRL_FRESHER = 5,
+       CRL_BASE_MISSING = 6,
 };
 
 /* A CRL of this number that has the serials of these certificates. */
@@ -491,8 +518,8 @@ START_TEST(a_loaded_crl_revokes_what_it_names_and_nothing_else)
     card_assert_why(&b.card, "CRL");
     card_reset(&b.card);
     ck_assert_int_eq(bench_authenticate(&b, NULL), INVALID_CERTIFICATE);
-    ck_assert_int_eq(
-        bench_authenticate(&b, &(struct authenticate_plan){ .cert = CERT_DP2_AUTH }), 0);
+    ck_assert_int_eq(bench_authenticate(&b, &(struct authenticate_plan){ .cert = CERT_DP2_AUTH }),
+                     0);
     ck_assert_int_eq(bench_prepare(&b, &(struct prepare_plan){ .cert = CERT_DP2_PB }), 1);
     card_assert_why(&b.card, "CRL");
     wr_done(&auth);

@@ -9,17 +9,17 @@
 #include "tests/rsp/suite.h"
 
 enum { /* DownloadErrorCode */
-    INVALID_CERTIFICATE = 1,
-    INVALID_SIGNATURE = 2,
-    UNSUPPORTED_CURVE = 3,
-    NO_SESSION = 4,
-    INVALID_TRANSACTION_ID = 5,
-    UNDEFINED_ERROR = 127,
+       INVALID_CERTIFICATE = 1,
+       INVALID_SIGNATURE = 2,
+       UNSUPPORTED_CURVE = 3,
+       NO_SESSION = 4,
+       INVALID_TRANSACTION_ID = 5,
+       UNDEFINED_ERROR = 127,
 };
 
 #define HASH_CC "000102030405060708090A0B0C0D0E0F 101112131415161718191A1B1C1D1E1F"
 
-/* --- who is accepted ------------------------------------------------------------------------------ */
+/* --- who is accepted -------------------------------------------------------------------------- */
 
 static const struct {
     const char *what;
@@ -64,7 +64,7 @@ START_TEST(a_good_request_is_answered_on_brainpool)
 }
 END_TEST
 
-/* --- who is refused ------------------------------------------------------------------------------- */
+/* --- who is refused --------------------------------------------------------------------------- */
 
 static const struct {
     const char *what;
@@ -110,19 +110,25 @@ static const struct {
       { .flip = "BF21/30#1/03", .flip_at = -1 },
       INVALID_CERTIFICATE,
       "" },
-    { "a bit in r of smdpSignature2", { .flip = "BF21/5F37", .flip_at = 0 }, INVALID_SIGNATURE, "" },
-    { "a bit in s of smdpSignature2", { .flip = "BF21/5F37", .flip_at = -1 }, INVALID_SIGNATURE, "" },
+    { "a bit in r of smdpSignature2",
+      { .flip = "BF21/5F37", .flip_at = 0 },
+      INVALID_SIGNATURE,
+      "" },
+    { "a bit in s of smdpSignature2",
+      { .flip = "BF21/5F37", .flip_at = -1 },
+      INVALID_SIGNATURE,
+      "" },
     { "a signature of CERT.DPauth's key", { .key = CERT_DP_AUTH }, INVALID_SIGNATURE, "" },
-    { "a signature without euiccSignature1", { .without_signature1 = true }, INVALID_SIGNATURE, "" },
+    { "a signature without euiccSignature1",
+      { .without_signature1 = true },
+      INVALID_SIGNATURE,
+      "" },
     { "a bit in the signed ccRequiredFlag",
       { .flip = "BF21/30/01", .flip_at = 0 },
       INVALID_SIGNATURE,
       "" },
     { "an empty signature", { .change = { "BF21/5F37", "5F3700" } }, INVALID_SIGNATURE, "" },
-    { "no hashCc where the server wants one",
-      { .cc_required = true },
-      UNDEFINED_ERROR,
-      "hashCc" },
+    { "no hashCc where the server wants one", { .cc_required = true }, UNDEFINED_ERROR, "hashCc" },
 };
 
 START_TEST(a_bad_request_is_refused_for_its_reason)
@@ -177,7 +183,7 @@ START_TEST(a_malformed_request_is_wrong_data)
 }
 END_TEST
 
-/* --- the session ---------------------------------------------------------------------------------- */
+/* --- the session ------------------------------------------------------------------------------ */
 
 START_TEST(without_an_authenticated_server_there_is_no_session)
 {
@@ -248,14 +254,13 @@ START_TEST(preparing_twice_gives_a_second_key_and_a_download_that_works)
 }
 END_TEST
 
-/* --- one-time keys -------------------------------------------------------------------------------- */
+/* --- one-time keys ---------------------------------------------------------------------------- */
 
 /* A second session that asks for the first one's key: is it the same one? */
 static bool reuses(struct bench *b, enum server_cert auth, enum server_cert pb,
                    const uint8_t wanted[EC_POINT_LEN])
 {
-    const struct prepare_plan plan = { .cert = pb,
-                                       .bpp_euicc_otpk = rd_of(wanted, EC_POINT_LEN) };
+    const struct prepare_plan plan = { .cert = pb, .bpp_euicc_otpk = rd_of(wanted, EC_POINT_LEN) };
 
     ck_assert_int_eq(bench_authenticate(b, &(struct authenticate_plan){ .cert = auth }), 0);
     long error = bench_prepare(b, &plan);
@@ -365,7 +370,7 @@ START_TEST(keys_are_kept_on_both_curves_side_by_side)
     bench_open(&b);
     bench_reach_prepared(&b);
     memcpy(on_p256, b.server.ot_pk_euicc, sizeof on_p256);
-    server_open(&other, NULL, CURVE_BRAINPOOL_P256R1);
+    server_open(&other, NULL, CURVE_BRAINPOOL_P256R1, NULL);
     struct server first = b.server;
     b.server = other;
     ck_assert(!reuses(&b, CERT_OWN, CERT_OWN, on_p256));

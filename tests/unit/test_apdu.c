@@ -61,8 +61,11 @@ START_TEST(case_2_short_reads_le_of_zero_as_256)
     static const struct {
         const char *text;
         size_t le;
-    } rows[] = { { "00C00000 01", 1 }, { "00C00000 7F", 127 }, { "00C00000 80", 128 },
-                 { "00C00000 FF", 255 }, { "00C00000 00", 256 } };
+    } rows[] = { { "00C00000 01", 1 },
+                 { "00C00000 7F", 127 },
+                 { "00C00000 80", 128 },
+                 { "00C00000 FF", 255 },
+                 { "00C00000 00", 256 } };
 
     ck_assert_uint_eq(parse(rows[_i].text), SW_OK);
     ck_assert_uint_eq(a.le, rows[_i].le);
@@ -76,8 +79,11 @@ START_TEST(case_2_extended_reads_le_of_zero_as_65536)
     static const struct {
         const char *text;
         size_t le;
-    } rows[] = { { "00C00000 000001", 1 }, { "00C00000 0000FF", 255 }, { "00C00000 000100", 256 },
-                 { "00C00000 00FFFF", 65535 }, { "00C00000 000000", 65536 } };
+    } rows[] = { { "00C00000 000001", 1 },
+                 { "00C00000 0000FF", 255 },
+                 { "00C00000 000100", 256 },
+                 { "00C00000 00FFFF", 65535 },
+                 { "00C00000 000000", 65536 } };
 
     ck_assert_uint_eq(parse(rows[_i].text), SW_OK);
     ck_assert_uint_eq(a.le, rows[_i].le);
@@ -121,8 +127,11 @@ START_TEST(case_3_extended_takes_up_to_65535_octets)
     static const struct {
         const char *lc;
         size_t n;
-    } rows[] = { { "000001", 1 },   { "0000FF", 255 },   { "000100", 256 },
-                 { "000101", 257 }, { "00FFFF", 65535 } };
+    } rows[] = { { "000001", 1 },
+                 { "0000FF", 255 },
+                 { "000100", 256 },
+                 { "000101", 257 },
+                 { "00FFFF", 65535 } };
 
     ck_assert_uint_eq(parse_long(rows[_i].lc, rows[_i].n, ""), SW_OK);
     ck_assert_uint_eq(a.lc, rows[_i].n);
@@ -163,12 +172,12 @@ START_TEST(lengths_that_do_not_match_are_refused_with_nothing_written)
         "",
         "00",
         "00A4",
-        "00A404",               /* shorter than a header */
-        "00A40400 02 A0",       /* Lc one more than there is */
-        "00A40400 01 A0 00 00", /* two octets behind the data */
-        "00A40400 00 00",       /* Lc = 00 with an Le */
-        "00A40400 000000 00",   /* extended Lc = 0000 with data */
-        "00A40400 000002 A0",   /* extended Lc one more than there is */
+        "00A404",                /* shorter than a header */
+        "00A40400 02 A0",        /* Lc one more than there is */
+        "00A40400 01 A0 00 00",  /* two octets behind the data */
+        "00A40400 00 00",        /* Lc = 00 with an Le */
+        "00A40400 000000 00",    /* extended Lc = 0000 with data */
+        "00A40400 000002 A0",    /* extended Lc one more than there is */
         "00A40400 000001 A0 00", /* half an extended Le */
         "00A40400 000001 A0 000000",
         "00A40400 000000 0000",
@@ -194,14 +203,22 @@ END_TEST
 static const struct {
     bool good, proprietary, further, chained, secured;
 } classes[16] = {
-    [0x0] = { true, false, false, false, false }, [0x1] = { true, false, false, true, false },
-    [0x2] = { .good = false },                    [0x3] = { .good = false },
-    [0x4] = { true, false, true, false, false },  [0x5] = { true, false, true, true, false },
-    [0x6] = { true, false, true, false, true },   [0x7] = { true, false, true, true, true },
-    [0x8] = { true, true, false, false, false },  [0x9] = { true, true, false, true, false },
-    [0xA] = { true, true, false, false, false },  [0xB] = { true, true, false, true, false },
-    [0xC] = { true, true, true, false, false },   [0xD] = { true, true, true, true, false },
-    [0xE] = { true, true, true, false, true },    [0xF] = { true, true, true, true, true },
+    [0x0] = { true, false, false, false, false },
+    [0x1] = { true, false, false, true, false },
+    [0x2] = { .good = false },
+    [0x3] = { .good = false },
+    [0x4] = { true, false, true, false, false },
+    [0x5] = { true, false, true, true, false },
+    [0x6] = { true, false, true, false, true },
+    [0x7] = { true, false, true, true, true },
+    [0x8] = { true, true, false, false, false },
+    [0x9] = { true, true, false, true, false },
+    [0xA] = { true, true, false, false, false },
+    [0xB] = { true, true, false, true, false },
+    [0xC] = { true, true, true, false, false },
+    [0xD] = { true, true, true, true, false },
+    [0xE] = { true, true, true, false, true },
+    [0xF] = { true, true, true, true, true },
 };
 
 START_TEST(every_class_byte_is_taken_apart_as_the_tables_say)

@@ -65,7 +65,7 @@ START_TEST(the_euicc_bit_is_b2_of_the_octet_behind_ta_for_t15)
 
     caps.euicc = true;
     atr_build(&caps, got);
-    ck_assert_uint_eq(got[4], 0x3F);       /* TA and TB follow, T=15 */
+    ck_assert_uint_eq(got[4], 0x3F);        /* TA and TB follow, T=15 */
     ck_assert_uint_eq(got[6] & 0x02, 0x02); /* TS 102 221 6.3.3 */
     ck_assert_uint_eq(got[6] & 0x80, 0x80);
 }
@@ -85,9 +85,9 @@ START_TEST(accepts_what_is_right)
         "3B9F96801FC78031A073BE21136743200718000001A5", /* a card of the field */
         "3B00",                                         /* T=0 by default, hence no TCK */
         "3B02 1450",
-        "3F 02 1450",       /* inverse convention */
-        "3B 80 00",         /* TD1 offers T=0 once more: no TCK */
-        "3B 80 80 01 01",   /* T=0, then T=1: TCK */
+        "3F 02 1450",        /* inverse convention */
+        "3B 80 00",          /* TD1 offers T=0 once more: no TCK */
+        "3B 80 80 01 01",    /* T=0, then T=1: TCK */
         "3B F0 11 22 33 00", /* all four interface bytes, T=0 */
     };
 

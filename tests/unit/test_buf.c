@@ -72,9 +72,9 @@ static bool is_utf8(const char *text)
 START_TEST(utf8_takes_every_edge_of_rfc_3629)
 {
     static const char *const rows[] = {
-        "",       "00",       "7F",       "41 42 43",    "C280",     "DFBF",
-        "E0A080", "ED9FBF",   "EE8080",   "EFBFBF",      "F0908080", "F48FBFBF",
-        "C3A9",   "E282AC",   "F09F9880", "41C3A9E282AC", "EFBBBF41",
+        "",       "00",     "7F",       "41 42 43",     "C280",     "DFBF",
+        "E0A080", "ED9FBF", "EE8080",   "EFBFBF",       "F0908080", "F48FBFBF",
+        "C3A9",   "E282AC", "F09F9880", "41C3A9E282AC", "EFBBBF41",
     };
 
     for (size_t i = 0; i < N_ELEMS(rows); i++)
@@ -85,15 +85,15 @@ END_TEST
 START_TEST(utf8_refuses_what_rfc_3629_forbids)
 {
     static const char *const rows[] = {
-        "80",       "BF",       "4180",                 /* continuation alone */
-        "C080",     "C1BF",     "E08080",   "E09FBF",   /* overlong */
-        "F0808080", "F08FBFBF",                         /* overlong */
-        "EDA080",   "EDBFBF",                           /* surrogates */
-        "F4908080", "F5808080", "F7BFBFBF",             /* above 10FFFF */
-        "F888808080", "FC8480808080", "FE", "FF",       /* no such octet */
-        "C2",       "E0A0",     "E0",       "F09080",   "F0", /* cut short */
-        "C241",     "E0A041",   "F0908041", "C2C2",     /* no continuation */
-        "41FF",     "C28080",
+        "80",         "BF",           "4180",                     /* continuation alone */
+        "C080",       "C1BF",         "E08080",   "E09FBF",       /* overlong */
+        "F0808080",   "F08FBFBF",                                 /* overlong */
+        "EDA080",     "EDBFBF",                                   /* surrogates */
+        "F4908080",   "F5808080",     "F7BFBFBF",                 /* above 10FFFF */
+        "F888808080", "FC8480808080", "FE",       "FF",           /* no such octet */
+        "C2",         "E0A0",         "E0",       "F09080", "F0", /* cut short */
+        "C241",       "E0A041",       "F0908041", "C2C2",         /* no continuation */
+        "41FF",       "C28080",
     };
 
     for (size_t i = 0; i < N_ELEMS(rows); i++)

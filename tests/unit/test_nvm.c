@@ -338,9 +338,9 @@ static void _test_deleting_all_takes_the_prefix_and_nothing_else(void)
 
 static void _test_numbers_read_back_and_others_are_refused(void)
 {
-    static const uint64_t numbers[] = { 0,      1,          0x7F,
-                                        0x80,   0xFF,       0x8000,
-                                        0xFFFFFFFF, 0x8000000000000000, UINT64_MAX };
+    static const uint64_t numbers[] = { 0,         1,      0x7F,       0x80,
+                                        0xFF,      0x8000, 0xFFFFFFFF, 0x8000000000000000,
+                                        UINT64_MAX };
     uint64_t got = 99;
 
     ck_assert_int_eq(nvm_get_uint(nvm, "n", 42, &got), 0);
@@ -883,7 +883,8 @@ int main(void)
     tcase_set_timeout(both, 60);
     tcase_add_loop_test(both, what_is_put_is_found_and_what_is_deleted_is_not, 0, N_BACK_ENDS);
     tcase_add_loop_test(both, a_part_of_a_value_ends_where_the_value_does, 0, N_BACK_ENDS);
-    tcase_add_loop_test(both, getting_appends_and_the_writer_knows_when_it_was_too_much, 0, N_BACK_ENDS);
+    tcase_add_loop_test(both, getting_appends_and_the_writer_knows_when_it_was_too_much, 0,
+                        N_BACK_ENDS);
     tcase_add_loop_test(both, any_octets_are_a_value, 0, N_BACK_ENDS);
     tcase_add_loop_test(both, aborting_brings_everything_back, 0, N_BACK_ENDS);
     tcase_add_loop_test(both, closing_aborts_what_is_open, 0, N_BACK_ENDS);
@@ -903,8 +904,7 @@ int main(void)
     tcase_add_test_raise_signal(
         faults, counting_down_within_a_transaction_is_a_bug_and_stops_the_program, SIGABRT);
     tcase_add_test(faults, a_begin_that_fails_opens_nothing);
-    /* Not yet: after a failed commit nvm_abort() does nothing, so the transaction stays open. */
-    (void)a_commit_that_fails_leaves_no_transaction_open;
+    tcase_add_test(faults, a_commit_that_fails_leaves_no_transaction_open);
     suite_add_tcase(suite, faults);
 
     tcase_add_checked_fixture(files, set_up, tear_down);
@@ -918,8 +918,7 @@ int main(void)
     tcase_add_loop_test(files, a_damaged_file_is_told_and_left_alone, 0, 10);
     tcase_add_test(files, one_serves_and_the_next_is_told_who);
     tcase_add_test(files, a_reader_beside_sees_what_is_committed_and_writes_nothing);
-    /* Not yet: opening with NVM_READ leaves a -wal and a -shm behind (WAL, read-only). */
-    (void)reading_a_card_at_rest_leaves_one_file;
+    tcase_add_test(files, reading_a_card_at_rest_leaves_one_file);
     suite_add_tcase(suite, files);
 
     SRunner *runner = srunner_create(suite);

@@ -11,10 +11,10 @@
 #include "os/err.h"
 #include "tests/testlib/hex.h"
 
-/* Component, FID (tmp: from the element), TR size, LF or CY records x length, BT, DF or ADF; ? where
- * the element must say; A: ARR, S: SFI; contents, REQ, or - and nothing for FF; h: high update
- * activity.  ".." repeats the octet before it, "*" repeats all.  Version 2 and later name what they
- * add or change. */
+/* Component, FID (tmp: from the element), TR size, LF or CY records x length, BT, DF or ADF; ?
+ * where the element must say; A: ARR, S: SFI; contents, REQ, or - and nothing for FF; h: high
+ * update activity.  ".." repeats the octet before it, "*" repeats all.  Version 2 and later name
+ * what they add or change. */
 /* clang-format off */
 static const struct {
     int number, version;
@@ -449,7 +449,7 @@ static int kind_of(const struct fact *f)
         const char *begin;
         int kind;
     } kinds[] = {
-        { "MF", FS_KIND_MF },     { "DF", FS_KIND_DF },     { "ADF", FS_KIND_ADF },
+        { "MF", FS_KIND_MF },          { "DF", FS_KIND_DF },     { "ADF", FS_KIND_ADF },
         { "TR", FS_KIND_TRANSPARENT }, { "LF", FS_KIND_LINEAR }, { "CY", FS_KIND_CYCLIC },
         { "BT", FS_KIND_BER_TLV },
     };
@@ -468,8 +468,8 @@ static void expand(const char *contents, uint8_t *p, size_t n)
     char text[128];
 
     memset(p, 0xFF, n);
-    snprintf(text, sizeof text, "%.*s", dots != NULL ? (int)(dots - contents)
-                                                     : (int)strcspn(contents, "*"), contents);
+    snprintf(text, sizeof text, "%.*s",
+             dots != NULL ? (int)(dots - contents) : (int)strcspn(contents, "*"), contents);
     size_t n_head = hex(text, head, sizeof head);
     size_t n_tail = dots != NULL ? hex(dots + 2, tail, sizeof tail) : 0;
     bool repeats = strchr(contents, '*') != NULL;
@@ -624,8 +624,16 @@ END_TEST
 START_TEST(unknown_templates_are_not_found)
 {
     static const char *const oids[] = {
-        "", "67810F0102", "67810F010200", "67810F010213", "67810F01020101", "67810F01020102",
-        "67810F01020503", "67810F01020504", "67810F01030101", "67810F0102040201",
+        "",
+        "67810F0102",
+        "67810F010200",
+        "67810F010213",
+        "67810F01020101",
+        "67810F01020102",
+        "67810F01020503",
+        "67810F01020504",
+        "67810F01030101",
+        "67810F0102040201",
     };
     static const bool known[] = { false, false, false, false, false,
                                   false, true,  false, false, false };
@@ -667,8 +675,7 @@ END_TEST
 START_TEST(rules_are_those_of_tca_9_9)
 {
     check_is("ARR", 3, "80015BA40683010A950108FFFF");
-    check_is("ARR", 7,
-             "800103A406830101950108800158A40683010A950108840132A406830101950108");
+    check_is("ARR", 7, "800103A406830101950108800158A40683010A950108840132A406830101950108");
     check_is("ARR", 11, "8001019000800118A40683010A9501088001429700FF");
     check_is("ARR", 14, "80015EA40683010A950108");
     check_is("ARR", 15, "FFFF");

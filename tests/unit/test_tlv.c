@@ -36,8 +36,8 @@ static const struct {
     size_t n;
     const char *len;
 } edges[] = {
-    { 0x0, "00" },        { 0x1, "01" },        { 0x7F, "7F" },        { 0x80, "8180" },
-    { 0xFF, "81FF" },     { 0x100, "820100" },  { 0xFFFF, "82FFFF" },  { 0x10000, "83010000" },
+    { 0x0, "00" },    { 0x1, "01" },       { 0x7F, "7F" },       { 0x80, "8180" },
+    { 0xFF, "81FF" }, { 0x100, "820100" }, { 0xFFFF, "82FFFF" }, { 0x10000, "83010000" },
 };
 
 /* tag, the length of edges[i], and that many octets; from malloc. */
@@ -120,10 +120,18 @@ START_TEST(reads_tags_of_one_to_three_octets_and_lengths_that_are_not_minimal)
         uint32_t tag;
         size_t n;
     } rows[] = {
-        { "5A 01 FF", 0x5A, 1 },       { "00 00", 0x00, 0 },          { "1E 00", 0x1E, 0 },
-        { "9F70 00", 0x9F70, 0 },      { "9F7F 00", 0x9F7F, 0 },      { "1F8101 00", 0x1F8101, 0 },
-        { "BFFF7F 00", 0xBFFF7F, 0 },  { "5A 8101 FF", 0x5A, 1 },     { "5A 820001 FF", 0x5A, 1 },
-        { "5A 83000001 FF", 0x5A, 1 }, { "5A 8400000001 FF", 0x5A, 1 }, { "5A 8100", 0x5A, 0 },
+        { "5A 01 FF", 0x5A, 1 },
+        { "00 00", 0x00, 0 },
+        { "1E 00", 0x1E, 0 },
+        { "9F70 00", 0x9F70, 0 },
+        { "9F7F 00", 0x9F7F, 0 },
+        { "1F8101 00", 0x1F8101, 0 },
+        { "BFFF7F 00", 0xBFFF7F, 0 },
+        { "5A 8101 FF", 0x5A, 1 },
+        { "5A 820001 FF", 0x5A, 1 },
+        { "5A 83000001 FF", 0x5A, 1 },
+        { "5A 8400000001 FF", 0x5A, 1 },
+        { "5A 8100", 0x5A, 0 },
     };
     struct rd copy = exact_copy(rows[_i].text), in = copy;
     struct tlv t;
@@ -141,17 +149,17 @@ START_TEST(refuses_what_is_no_tlv)
     static const char *const rows[] = {
         "",
         "5A",
-        "1F",                     /* tag goes on */
-        "BF",                     /* the same */
-        "BF80",                   /* the same */
-        "BF8080",                 /* the same */
-        "BF808001 00",            /* four octets */
-        "5A 80 0000",             /* indefinite length */
-        "5A 8500000000 01 FF",    /* five octets of length */
-        "5A FF",                  /* reserved */
-        "5A 02 89",               /* past the end */
-        "5A 84FFFFFFFF 00",       /* far past it */
-        "5A 8480000000 00",       /* past it, and a sign bit */
+        "1F",                  /* tag goes on */
+        "BF",                  /* the same */
+        "BF80",                /* the same */
+        "BF8080",              /* the same */
+        "BF808001 00",         /* four octets */
+        "5A 80 0000",          /* indefinite length */
+        "5A 8500000000 01 FF", /* five octets of length */
+        "5A FF",               /* reserved */
+        "5A 02 89",            /* past the end */
+        "5A 84FFFFFFFF 00",    /* far past it */
+        "5A 8480000000 00",    /* past it, and a sign bit */
     };
     struct rd copy = exact_copy(rows[_i]), in = copy;
     struct tlv t;
@@ -209,9 +217,9 @@ START_TEST(all_whole_is_what_it_says)
     static const struct {
         const char *text;
         bool whole;
-    } rows[] = { { "", true },           { "5A00", true },       { "5A00 9F7001FF", true },
-                 { "5A", false },        { "5A00 9F70", false }, { "5A01", false },
-                 { "5A00 00", false },   { "5A00 0000", true } };
+    } rows[] = { { "", true },         { "5A00", true },       { "5A00 9F7001FF", true },
+                 { "5A", false },      { "5A00 9F70", false }, { "5A01", false },
+                 { "5A00 00", false }, { "5A00 0000", true } };
     struct rd copy = exact_copy(rows[_i].text);
 
     ck_assert(tlv_all_whole(copy) == rows[_i].whole);
@@ -249,9 +257,9 @@ END_TEST
 
 START_TEST(integers_that_are_negative_or_too_long_are_refused)
 {
-    static const char *const rows[] = { "",   "80",   "FF",
-                                        "FF00", "8000000000000000", "010000000000000000",
-                                        "00000000000000000001" };
+    static const char *const rows[] = {
+        "", "80", "FF", "FF00", "8000000000000000", "010000000000000000", "00000000000000000001"
+    };
     struct rd copy = exact_copy(rows[_i]);
     uint64_t v = 99;
 
@@ -452,9 +460,15 @@ START_TEST(named_bits_are_written_without_trailing_zeros)
         uint32_t bits;
         const char *text;
     } rows[] = {
-        { 0, "810100" },          { 1, "81020780" },          { 1 << 1, "81020640" },
-        { 1 << 3, "81020410" },   { 6, "81020560" },          { 0x80, "81020001" },
-        { 0x100, "8103070080" },  { 0xFFFF, "810300FFFF" },   { UINT32_C(1) << 31, "81050000000001" },
+        { 0, "810100" },
+        { 1, "81020780" },
+        { 1 << 1, "81020640" },
+        { 1 << 3, "81020410" },
+        { 6, "81020560" },
+        { 0x80, "81020001" },
+        { 0x100, "8103070080" },
+        { 0xFFFF, "810300FFFF" },
+        { UINT32_C(1) << 31, "81050000000001" },
         { UINT32_MAX, "810500FFFFFFFF" },
     };
 
@@ -494,10 +508,11 @@ int main(void)
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, reads_every_length_at_its_edges, 0, N_ELEMS(edges));
-    tcase_add_loop_test(cases, every_truncation_is_refused_with_nothing_consumed, 0, N_ELEMS(edges));
+    tcase_add_loop_test(cases, every_truncation_is_refused_with_nothing_consumed, 0,
+                        N_ELEMS(edges));
     tcase_add_test(cases, a_header_may_stand_before_an_incomplete_value);
-    tcase_add_loop_test(cases, reads_tags_of_one_to_three_octets_and_lengths_that_are_not_minimal, 0,
-                        12);
+    tcase_add_loop_test(cases, reads_tags_of_one_to_three_octets_and_lengths_that_are_not_minimal,
+                        0, 12);
     tcase_add_loop_test(cases, refuses_what_is_no_tlv, 0, 13);
     tcase_add_test(cases, expect_takes_the_right_tag_only);
     tcase_add_test(cases, find_passes_over_others_and_stops_at_damage);

@@ -1,5 +1,4 @@
 /* test_trace.c - os/trace and os/err: what is said, to whom, and that faults keep their code. */
-#include <stdio.h>
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -502,6 +502,7 @@ START_TEST(finds_applications_by_partial_aid_first_last_next_previous)
     expect("00A4040D05A000000087", "9000"); /* last */
     expect("80F200010E", "840C" ISIM "9000");
     expect("00A4040C0D" USIM "00", "6A82");
+    expect("00A4040C", "6A82");
 }
 END_TEST
 
