@@ -285,7 +285,8 @@ int install_store(struct install *i, struct nvm *nvm)
 {
     char key[NVM_KEY_MAX];
 
-    TRY(fs_store(&i->fs, nvm));
+    if (i->fs.n > 0) /* a package of header and end makes no tree */
+        TRY(fs_store(&i->fs, nvm));
     for (size_t k = 0; k < i->now.n_kept; k++) {
         snprintf(key, sizeof key, "%.40s%s", i->fs.prefix, i->kept[k].key);
         TRY(nvm_put(nvm, key, rd_of(i->kept[k].p, i->kept[k].n)));

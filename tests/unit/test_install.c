@@ -814,6 +814,15 @@ START_TEST(packages_get_their_response)
 }
 END_TEST
 
+START_TEST(a_package_may_have_no_files)
+{
+    struct made m = install_good(HEADER END);
+
+    ck_assert_uint_eq(m.fs.n, 0);
+    made_done(&m);
+}
+END_TEST
+
 START_TEST(recorded_applications_are_kept)
 {
     struct made m = install_with(BASE "A8{A0{80: 81:20}} A8{A0{80: 81:21}} " END, true, ROOM);
@@ -1148,6 +1157,7 @@ static TCase *refusal_case(void)
     tcase_add_loop_test(t, another_one_is_a_warning_and_leaves_nothing, 0, (int)N_ELEMS(refusals));
     tcase_add_test(t, what_a_refused_element_changed_is_as_before);
     tcase_add_loop_test(t, packages_get_their_response, 0, (int)N_ELEMS(packages));
+    tcase_add_test(t, a_package_may_have_no_files);
     tcase_add_test(t, recorded_applications_are_kept);
     return t;
 }
