@@ -3,6 +3,10 @@
 
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdr/isdr.h"
+#include "applets/naa/naa.h"
+#include "applets/ota/mno_sd.h"
+#include "applets/ota/sms.h"
 
-const struct applet *const applets[] = { &ecasd_applet, &isdr_applet };
+const struct applet *const applets[] = { &sms_applet,  &mno_sd_applet, &ecasd_applet,
+                                         &isdr_applet, &usim_applet,   &isim_applet };
 const size_t n_applets = N_ELEMS(applets);

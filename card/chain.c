@@ -79,6 +79,11 @@ static size_t put_sw(uint8_t *response, size_t n, unsigned sw)
     return n + 2;
 }
 
+static bool is_warning(unsigned sw)
+{
+    return sw >> 8 == 0x62 || sw >> 8 == 0x63;
+}
+
 static unsigned bytes_left(size_t n)
 {
     return SW_BYTES_LEFT | (n > 0xFF ? 0 : (unsigned)n);
@@ -111,7 +116,9 @@ size_t chain_answer(struct chain *c, const struct apdu *a, const uint8_t *data, 
             return put_sw(response, 0, SW_TECHNICAL_PROBLEM);
         memcpy(c->out.p, data + now, later);
         c->out.n = later;
-        sw = (uint16_t)bytes_left(later);
+        c->out.sw = sw;
+        if (a->le != 0 || !is_warning(sw))
+            sw = (uint16_t)bytes_left(later);
     }
     if (now > 0)
         memcpy(response, data, now);
@@ -134,8 +141,8 @@ size_t chain_get_response(struct chain *c, const struct apdu *a, uint8_t *respon
     size_t now = left < most ? left : most;
     memcpy(response, c->out.p + c->out.at, now);
     c->out.at += now;
-    unsigned sw = now < left ? bytes_left(left - now) : SW_OK;
-    if (sw == SW_OK)
+    unsigned sw = now < left ? bytes_left(left - now) : c->out.sw;
+    if (now == left)
         drop_out(c);
     return put_sw(response, now, sw);
 }

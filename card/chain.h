@@ -5,6 +5,8 @@
  * T=1 alike because a reader does not tell which one it speaks:
  *   - a command without Le gets its data behind 61xx;
  *   - a command with Le gets up to Le octets at once, then 61xx for the rest or 9000;
+ *   - a warning, 62xx or 63xx, is said at once to a command without Le, and again with the data
+ *     (TS 102 221 7.3.1.1.4);
  *   - GET RESPONSE with a named Le above what waits gets 6Cxx and may ask again. */
 #ifndef CARD_CHAIN_H
 #define CARD_CHAIN_H
@@ -26,6 +28,7 @@ struct chain {
     struct {
         uint8_t *p; /* waits for GET RESPONSE, from malloc; NULL: nothing waits */
         size_t n, at;
+        uint16_t sw; /* with its last octet */
     } out;
 };
 

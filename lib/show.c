@@ -8,6 +8,7 @@
 
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdr/profile_store.h"
+#include "lib/show_files.h"
 #include "os/euicc.h"
 #include "os/tlv.h"
 
@@ -52,7 +53,7 @@ static void add_iccid(cJSON *to, struct rd iccid)
     cJSON_AddStringToObject(to, "iccid", digits);
 }
 
-static void add_profile(cJSON *list, const struct profile *p, uint16_t enabled)
+static int add_profile(cJSON *list, struct euicc *e, const struct profile *p, uint16_t enabled)
 {
     static const char *const classes[] = { "test", "provisioning", "operational" };
     cJSON *one = cJSON_CreateObject();
@@ -73,6 +74,7 @@ static void add_profile(cJSON *list, const struct profile *p, uint16_t enabled)
     cJSON_AddBoolToObject(one, "ppr1", (p->pprs & PPR1_NO_DISABLE) != 0);
     cJSON_AddBoolToObject(one, "ppr2", (p->pprs & PPR2_NO_DELETE) != 0);
     cJSON_AddItemToArray(list, one);
+    return show_files_add(one, e, p->index);
 }
 
 static int add_profiles(cJSON *to, struct euicc *e)
@@ -88,10 +90,10 @@ static int add_profiles(cJSON *to, struct euicc *e)
         if (index == NO_PROFILE)
             return 0;
         TRY(profile_load(e, index, &p, &found));
-        if (found) {
-            add_profile(list, &p, enabled);
+        int err = found ? add_profile(list, e, &p, enabled) : 0;
+        if (found)
             profile_done(&p);
-        }
+        TRY(err);
     }
 }
 
@@ -180,6 +182,7 @@ static void print_profiles(FILE *out, const cJSON *root)
                 number_of(one, "octets"),
                 cJSON_IsTrue(cJSON_GetObjectItem(one, "ppr1")) ? ", PPR1" : "",
                 cJSON_IsTrue(cJSON_GetObjectItem(one, "ppr2")) ? ", PPR2" : "");
+        show_files_print(out, one);
     }
 }
 

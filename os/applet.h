@@ -34,10 +34,13 @@ struct command {
 
 enum { AID_MAX_LEN = 16 };
 
+enum { ENVELOPE_NOT_MINE = -100 };
+
 struct applet {
     const char *name;
     uint8_t aid[AID_MAX_LEN];
     uint8_t aid_len;
+    bool serves_adfs; /* aid is how the AIDs of the ADFs begin that this applet serves */
     const struct command *commands;
     size_t n_commands;
     size_t state_size;   /* one block a power cycle, zeroed, for euicc_state() */
@@ -50,6 +53,11 @@ struct applet {
     int (*select)(struct session *s, struct wr *fci);
     void (*deselect)(struct session *s);    /* releases what the session block points to */
     void (*not_committed)(struct euicc *e); /* its last command did not reach the storage */
+    /* SELECT: is this, which no applet and no ADF begins with, the AID of an application of the
+     * enabled profile that it serves?  select() follows. */
+    int (*claims_aid)(struct session *s, struct rd aid, bool *ret_claimed);
+    /* ENVELOPE: ENVELOPE_NOT_MINE when it is for somebody else. */
+    int (*envelope)(struct session *s, struct rd data, struct wr *rsp);
 };
 
 #endif

@@ -284,6 +284,17 @@ int crypto_sha1(struct crypto *c, const struct rd *parts, size_t n_parts, uint8_
     return digest(c, c->sha1, parts, n_parts, ret);
 }
 
+int hmac_sha256(struct crypto *c, struct rd key, struct rd data, uint8_t ret[SHA256_LEN])
+{
+    size_t n = 0;
+
+    if (EVP_Q_mac(c->lib, "HMAC", NULL, "SHA256", NULL, key.p, key.n, data.p, data.n, ret,
+                  SHA256_LEN, &n) == NULL ||
+        n != SHA256_LEN)
+        return failed(ERR_CRYPTO);
+    return 0;
+}
+
 int kdf_x963(struct crypto *c, struct rd secret, struct rd shared_info, uint8_t *ret, size_t n)
 {
     uint8_t block[SHA256_LEN];
@@ -417,12 +428,34 @@ static EVP_PKEY *pkey_of_scalar(struct crypto *c, enum curve curve, struct rd sc
     return pkey;
 }
 
+int ec_key_from_number(struct crypto *c, enum curve curve, struct rd number, struct ec_key **ret)
+{
+    uint8_t point[EC_POINT_LEN];
+
+    if (!known(curve) || number.n != EC_COORD_LEN)
+        return ERR_INPUT;
+    TRY(crypto_before_random(c)); /* OpenSSL blinds the multiplication */
+    TRY(point_of_scalar(c, curve, number, point));
+    EVP_PKEY *pkey = pkey_of_scalar(c, curve, number, point);
+    if (pkey == NULL)
+        return failed(ERR_CRYPTO);
+    return key_of_pkey(pkey, curve, ret);
+}
+
+/* Whether in is the BIT STRING of this point. */
+static bool is_point_bits(struct rd in, const uint8_t point[EC_POINT_LEN])
+{
+    struct tlv bits;
+
+    return tlv_expect(&in, TAG_BIT_STRING, &bits) == 0 && bits.value.n == 1 + EC_POINT_LEN &&
+           memcmp(bits.value.p + 1, point, EC_POINT_LEN) == 0;
+}
+
 /* RFC 5915 3.  The curve may be known from around it (PKCS#8); the public key may be absent but
  * must be the right one. */
 static int read_sec1(struct crypto *c, struct rd der, enum curve curve, struct ec_key **ret)
 {
     struct tlv whole, version, scalar, t, oid;
-    uint8_t point[EC_POINT_LEN];
 
     TRY(tlv_expect(&der, TAG_SEQUENCE, &whole));
     TRY(tlv_expect(&whole.value, TAG_INTEGER, &version));
@@ -437,19 +470,14 @@ static int read_sec1(struct crypto *c, struct rd der, enum curve curve, struct e
     }
     if (!known(curve))
         return ERR_INPUT;
-    TRY(crypto_before_random(c)); /* OpenSSL blinds the multiplication */
-    TRY(point_of_scalar(c, curve, scalar.value, point));
-    if (tlv_find(whole.value, TAG_EC_PUBLIC_KEY, &t)) {
-        struct tlv bits;
-        TRY(tlv_expect(&t.value, TAG_BIT_STRING, &bits));
-        if (bits.value.n != 1 + EC_POINT_LEN ||
-            !rd_equal(rd_of(bits.value.p + 1, EC_POINT_LEN), rd_of(point, EC_POINT_LEN)))
-            return ERR_INPUT;
+    struct ec_key *k = NULL;
+    TRY(ec_key_from_number(c, curve, scalar.value, &k));
+    if (tlv_find(whole.value, TAG_EC_PUBLIC_KEY, &t) && !is_point_bits(t.value, k->point)) {
+        ec_key_free(&k);
+        return ERR_INPUT;
     }
-    EVP_PKEY *pkey = pkey_of_scalar(c, curve, scalar.value, point);
-    if (pkey == NULL)
-        return failed(ERR_CRYPTO);
-    return key_of_pkey(pkey, curve, ret);
+    *ret = k;
+    return 0;
 }
 
 /* RFC 5208 5 around RFC 5915 3. */
@@ -643,6 +671,32 @@ int ec_pub_from_point(struct crypto *c, enum curve curve, struct rd point, struc
     return 0;
 }
 
+int ec_pub_from_compressed(struct crypto *c, enum curve curve, struct rd point, struct ec_pub **ret)
+{
+    uint8_t whole[EC_POINT_LEN];
+
+    if (!known(curve) || point.n != EC_COMPRESSED_LEN || (point.p[0] & 0xFE) != 0x02)
+        return ERR_INPUT;
+    EC_GROUP *group = EC_GROUP_new_by_curve_name_ex(c->lib, NULL, curves[curve].nid);
+    EC_POINT *p = group != NULL ? EC_POINT_new(group) : NULL;
+    int result = ERR_CRYPTO;
+    if (p != NULL && EC_POINT_oct2point(group, p, point.p, point.n, NULL) != 1)
+        result = ERR_INPUT;
+    else if (p != NULL && EC_POINT_point2oct(group, p, POINT_CONVERSION_UNCOMPRESSED, whole,
+                                             sizeof whole, NULL) == sizeof whole)
+        result = 0;
+    EC_POINT_free(p);
+    EC_GROUP_free(group);
+    return result != 0 ? failed(result)
+                       : ec_pub_from_point(c, curve, rd_of(whole, sizeof whole), ret);
+}
+
+void ec_compress(const uint8_t point[EC_POINT_LEN], uint8_t ret[EC_COMPRESSED_LEN])
+{
+    ret[0] = (uint8_t)(0x02 | (point[EC_POINT_LEN - 1] & 1));
+    memcpy(ret + 1, point + 1, EC_COORD_LEN);
+}
+
 int ec_pub_write_der(const struct ec_pub *k, struct wr *ret)
 {
     struct wr_mark whole = tlv_open(ret, TAG_SEQUENCE);
@@ -801,6 +855,40 @@ int ecka(struct crypto *c, const struct ec_key *mine, const struct ec_pub *their
     return ok ? 0 : failed(ERR_CRYPTO);
 }
 
+static EVP_PKEY *x25519_key(struct crypto *c, const uint8_t mine[X25519_LEN])
+{
+    return EVP_PKEY_new_raw_private_key_ex(c->lib, "X25519", NULL, mine, X25519_LEN);
+}
+
+int x25519_public(struct crypto *c, const uint8_t mine[X25519_LEN], uint8_t ret[X25519_LEN])
+{
+    EVP_PKEY *key = x25519_key(c, mine);
+    size_t n = X25519_LEN;
+
+    int ok = key != NULL && EVP_PKEY_get_raw_public_key(key, ret, &n) == 1 && n == X25519_LEN;
+    EVP_PKEY_free(key);
+    return ok ? 0 : failed(ERR_CRYPTO);
+}
+
+int x25519(struct crypto *c, const uint8_t mine[X25519_LEN], const uint8_t theirs[X25519_LEN],
+           uint8_t ret[X25519_LEN])
+{
+    EVP_PKEY *key = x25519_key(c, mine);
+    EVP_PKEY *peer = EVP_PKEY_new_raw_public_key_ex(c->lib, "X25519", NULL, theirs, X25519_LEN);
+    EVP_PKEY_CTX *ctx = key != NULL ? EVP_PKEY_CTX_new_from_pkey(c->lib, key, NULL) : NULL;
+    size_t n = X25519_LEN;
+    int result = ERR_CRYPTO;
+
+    /* Once everything is set up, the only refusal left is a secret of zeros (RFC 7748 6.1). */
+    if (ctx != NULL && peer != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
+        EVP_PKEY_derive_set_peer(ctx, peer) == 1)
+        result = EVP_PKEY_derive(ctx, ret, &n) == 1 && n == X25519_LEN ? 0 : ERR_INPUT;
+    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_free(peer);
+    EVP_PKEY_free(key);
+    return result != 0 ? failed(result) : 0;
+}
+
 /* --- AES-128 -------------------------------------------------------------------------------- */
 
 static int cbc(struct crypto *c, int encrypt, const uint8_t key[AES128_KEY_LEN],
@@ -836,6 +924,28 @@ int aes128_encrypt_block(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
     return cbc(c, 1, key, zero, in, AES_BLOCK, ret);
 }
 
+int aes128_ctr(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
+               const uint8_t counter[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *ret)
+{
+    uint8_t block[AES_BLOCK], stream[AES_BLOCK];
+
+    memcpy(block, counter, sizeof block);
+    while (n > 0) {
+        size_t now = n < sizeof stream ? n : sizeof stream;
+
+        TRY(aes128_encrypt_block(c, key, block, stream));
+        for (size_t i = 0; i < now; i++)
+            ret[i] = in[i] ^ stream[i];
+        for (size_t i = sizeof block; i-- > 0 && ++block[i] == 0;)
+            ;
+        in += now;
+        ret += now;
+        n -= now;
+    }
+    crypto_wipe(stream, sizeof stream);
+    return 0;
+}
+
 int aes128_cmac(struct crypto *c, const uint8_t key[AES128_KEY_LEN], const struct rd *parts,
                 size_t n_parts, uint8_t ret[AES_BLOCK])
 {
@@ -848,4 +958,136 @@ int aes128_cmac(struct crypto *c, const uint8_t key[AES128_KEY_LEN], const struc
     if (ok == 1)
         ok = EVP_MAC_final(c->cmac_ctx, ret, &n, AES_BLOCK);
     return ok == 1 && n == AES_BLOCK ? 0 : failed(ERR_CRYPTO);
+}
+
+/* --- block ciphers with keys of any length ---------------------------------------------------- */
+
+/* Used a few times in the life of a card: fetched when needed. */
+static const struct cipher_name {
+    enum cipher_family family;
+    size_t key_len;
+    char cbc[16]; /* OSSL_PARAM wants it writable */
+} cipher_names[] = {
+    { CIPHER_DES, 8, "DES-EDE3-CBC" },  { CIPHER_DES, 16, "DES-EDE3-CBC" },
+    { CIPHER_DES, 24, "DES-EDE3-CBC" }, { CIPHER_AES, 16, "AES-128-CBC" },
+    { CIPHER_AES, 24, "AES-192-CBC" },  { CIPHER_AES, 32, "AES-256-CBC" },
+};
+
+static const struct cipher_name *cipher_named(enum cipher_family family, size_t key_len)
+{
+    for (size_t i = 0; i < sizeof cipher_names / sizeof cipher_names[0]; i++)
+        if (cipher_names[i].family == family && cipher_names[i].key_len == key_len)
+            return &cipher_names[i];
+    return NULL;
+}
+
+size_t cipher_block(enum cipher_family family)
+{
+    return family == CIPHER_DES ? DES_BLOCK : AES_BLOCK;
+}
+
+bool cipher_key_fits(enum cipher_family family, size_t n)
+{
+    return cipher_named(family, n) != NULL;
+}
+
+/* The key as its cipher takes it: DES keys become K1 || K2 || K3. */
+static void expand_key(enum cipher_family family, struct rd key, uint8_t ret[CIPHER_MAX_KEY])
+{
+    enum { TRIPLE = 24 };
+
+    memcpy(ret, key.p, key.n);
+    for (size_t n = key.n; family == CIPHER_DES && n < TRIPLE; n++)
+        ret[n] = ret[n - key.n];
+}
+
+static EVP_CIPHER_CTX *cipher_open(struct crypto *c, enum cipher_family family, struct rd key,
+                                   bool encrypt, const uint8_t *iv)
+{
+    uint8_t whole[CIPHER_MAX_KEY];
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(c->lib, cipher_named(family, key.n)->cbc, NULL);
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+
+    expand_key(family, key, whole);
+    if (cipher == NULL || ctx == NULL ||
+        EVP_CipherInit_ex2(ctx, cipher, whole, iv, encrypt, NULL) != 1 ||
+        EVP_CIPHER_CTX_set_padding(ctx, 0) != 1) {
+        EVP_CIPHER_CTX_free(ctx);
+        ctx = NULL;
+    }
+    crypto_wipe(whole, sizeof whole);
+    EVP_CIPHER_free(cipher); /* the context holds on to it */
+    return ctx;
+}
+
+int cipher_cbc(struct crypto *c, enum cipher_family family, struct rd key, bool encrypt,
+               const uint8_t *iv, const uint8_t *in, size_t n, uint8_t *ret)
+{
+    int done = 0;
+
+    if (!cipher_key_fits(family, key.n) || n % cipher_block(family) != 0 || n > INT_MAX)
+        return ERR_INPUT;
+    EVP_CIPHER_CTX *ctx = cipher_open(c, family, key, encrypt, iv);
+    int ok = ctx != NULL && EVP_CipherUpdate(ctx, ret, &done, in, (int)n) == 1 && (size_t)done == n;
+    EVP_CIPHER_CTX_free(ctx);
+    return ok ? 0 : failed(ERR_CRYPTO);
+}
+
+static int cbc_mac_des(struct crypto *c, struct rd key, const struct rd *parts, size_t n_parts,
+                       uint8_t *ret)
+{
+    static const uint8_t zero[DES_BLOCK];
+    uint8_t block[DES_BLOCK] = { 0 }, mac[DES_BLOCK] = { 0 };
+    size_t at = 0;
+    int done = 0, ok = 1;
+    EVP_CIPHER_CTX *ctx = cipher_open(c, CIPHER_DES, key, true, zero);
+
+    if (ctx == NULL)
+        return failed(ERR_CRYPTO);
+    for (size_t i = 0; i < n_parts; i++)
+        for (size_t j = 0; ok == 1 && j < parts[i].n; j++) {
+            block[at++] = parts[i].p[j];
+            if (at < DES_BLOCK)
+                continue;
+            ok = EVP_CipherUpdate(ctx, mac, &done, block, DES_BLOCK);
+            memset(block, 0, sizeof block);
+            at = 0;
+        }
+    if (ok == 1 && at > 0)
+        ok = EVP_CipherUpdate(ctx, mac, &done, block, DES_BLOCK);
+    EVP_CIPHER_CTX_free(ctx);
+    if (ok != 1)
+        return failed(ERR_CRYPTO);
+    memcpy(ret, mac, sizeof mac);
+    return 0;
+}
+
+static int cmac_aes(struct crypto *c, struct rd key, const struct rd *parts, size_t n_parts,
+                    uint8_t *ret)
+{
+    struct cipher_name name = *cipher_named(CIPHER_AES, key.n);
+    const OSSL_PARAM cipher[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, name.cbc, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(c->cmac);
+    size_t n = 0;
+    int ok = ctx != NULL ? EVP_MAC_init(ctx, key.p, key.n, cipher) : 0;
+
+    for (size_t i = 0; ok == 1 && i < n_parts; i++)
+        if (parts[i].n > 0)
+            ok = EVP_MAC_update(ctx, parts[i].p, parts[i].n);
+    if (ok == 1)
+        ok = EVP_MAC_final(ctx, ret, &n, AES_BLOCK);
+    EVP_MAC_CTX_free(ctx);
+    return ok == 1 && n == AES_BLOCK ? 0 : failed(ERR_CRYPTO);
+}
+
+int cipher_mac(struct crypto *c, enum cipher_family family, struct rd key, const struct rd *parts,
+               size_t n_parts, uint8_t *ret)
+{
+    if (!cipher_key_fits(family, key.n))
+        return ERR_INPUT;
+    return family == CIPHER_DES ? cbc_mac_des(c, key, parts, n_parts, ret)
+                                : cmac_aes(c, key, parts, n_parts, ret);
 }

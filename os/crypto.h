@@ -21,8 +21,10 @@ enum {
     AES_BLOCK = 16,
     AES128_KEY_LEN = 16,
     EC_COORD_LEN = 32,
-    EC_POINT_LEN = 1 + 2 * EC_COORD_LEN, /* uncompressed, 04 first */
-    EC_SIGNATURE_LEN = 2 * EC_COORD_LEN, /* r || s (SGP.22 2.6.7.2) */
+    EC_POINT_LEN = 1 + 2 * EC_COORD_LEN,  /* uncompressed, 04 first */
+    EC_COMPRESSED_LEN = 1 + EC_COORD_LEN, /* 02 or 03 first */
+    EC_SIGNATURE_LEN = 2 * EC_COORD_LEN,  /* r || s (SGP.22 2.6.7.2) */
+    X25519_LEN = 32,
     CRYPTO_MAX_PARTS = 8,
 };
 
@@ -66,13 +68,20 @@ void crypto_wipe(void *p, size_t n);
 int crypto_sha256(struct crypto *c, const struct rd *parts, size_t n_parts,
                   uint8_t ret[SHA256_LEN]);
 
-/* SHA-1, for key identifiers only (RFC 5280 4.2.1.2 method 1). */
+/* SHA-1, where a specification names it: key identifiers (RFC 5280 4.2.1.2 method 1), the MAC of
+ * GBA_U (TS 33.220 5.3.2). */
 int crypto_sha1(struct crypto *c, const struct rd *parts, size_t n_parts, uint8_t ret[SHA1_LEN]);
+
+/* HMAC-SHA-256 (RFC 2104). */
+int hmac_sha256(struct crypto *c, struct rd key, struct rd data, uint8_t ret[SHA256_LEN]);
 
 /* --- elliptic curves ------------------------------------------------------------------------ */
 
 /* A new key pair on this curve. */
 int ec_key_generate(struct crypto *c, enum curve curve, struct ec_key **ret);
+
+/* The key pair of a private number, EC_COORD_LEN octets; ERR_INPUT unless it is in 1 to n-1. */
+int ec_key_from_number(struct crypto *c, enum curve curve, struct rd number, struct ec_key **ret);
 
 /* From PEM (SEC1 or PKCS#8) or from the DER of either.  ERR_INPUT when it is none, on a curve that
  * is not in enum curve, or when a public key beside it is not its own. */
@@ -91,6 +100,13 @@ void ec_key_free(struct ec_key **k);
 
 /* From an uncompressed point.  ERR_INPUT unless it is 65 octets, on the curve and not infinity. */
 int ec_pub_from_point(struct crypto *c, enum curve curve, struct rd point, struct ec_pub **ret);
+
+/* From a compressed one (SEC 1 2.3.4), likewise. */
+int ec_pub_from_compressed(struct crypto *c, enum curve curve, struct rd point,
+                           struct ec_pub **ret);
+
+/* The short form of an uncompressed point (SEC 1 2.3.3). */
+void ec_compress(const uint8_t point[EC_POINT_LEN], uint8_t ret[EC_COMPRESSED_LEN]);
 
 /* SubjectPublicKeyInfo with the named curve (RFC 5480). */
 int ec_pub_write_der(const struct ec_pub *k, struct wr *ret);
@@ -113,6 +129,12 @@ int ecdsa_from_der(struct rd der, uint8_t ret[EC_SIGNATURE_LEN]);
 int ecka(struct crypto *c, const struct ec_key *mine, const struct ec_pub *theirs,
          uint8_t ret[EC_COORD_LEN]);
 
+/* X25519 (RFC 7748 5): the public key of a private one, and the shared secret; ERR_INPUT for a
+ * public key of small order. */
+int x25519_public(struct crypto *c, const uint8_t mine[X25519_LEN], uint8_t ret[X25519_LEN]);
+int x25519(struct crypto *c, const uint8_t mine[X25519_LEN], const uint8_t theirs[X25519_LEN],
+           uint8_t ret[X25519_LEN]);
+
 /* BSI TR-03111 X9.63 key derivation with SHA-256: n octets from secret and shared info. */
 int kdf_x963(struct crypto *c, struct rd secret, struct rd shared_info, uint8_t *ret, size_t n);
 
@@ -128,8 +150,37 @@ int aes128_cbc_encrypt(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
 int aes128_cbc_decrypt(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
                        const uint8_t iv[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *ret);
 
+/* Counter mode from this counter block on (NIST SP 800-38A 6.5); in and ret may be the same. */
+int aes128_ctr(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
+               const uint8_t counter[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *ret);
+
 /* AES-CMAC over the parts one after the other (NIST SP 800-38B). */
 int aes128_cmac(struct crypto *c, const uint8_t key[AES128_KEY_LEN], const struct rd *parts,
                 size_t n_parts, uint8_t ret[AES_BLOCK]);
+
+/* --- block ciphers with keys of any length ---------------------------------------------------- */
+
+/* DES in its triple form, whatever the length of the key: 8 octets are single DES (K1 = K2 = K3),
+ * 16 two keys, 24 three.  AES keys are 16, 24 or 32 octets. */
+enum cipher_family { CIPHER_DES, CIPHER_AES };
+
+enum {
+    DES_BLOCK = 8,
+    CIPHER_MAX_BLOCK = AES_BLOCK,
+    CIPHER_MAX_KEY = 32,
+};
+
+size_t cipher_block(enum cipher_family family);
+bool cipher_key_fits(enum cipher_family family, size_t n);
+
+/* CBC without padding, iv one block; n is a multiple of the block (else ERR_INPUT, as for a key
+ * that does not fit); in and ret may be the same. */
+int cipher_cbc(struct crypto *c, enum cipher_family family, struct rd key, bool encrypt,
+               const uint8_t *iv, const uint8_t *in, size_t n, uint8_t *ret);
+
+/* One block of MAC over the parts one after the other: AES-CMAC; for DES the CBC-MAC with zeros
+ * behind (ISO/IEC 9797-1 algorithm 1, padding method 1). */
+int cipher_mac(struct crypto *c, enum cipher_family family, struct rd key, const struct rd *parts,
+               size_t n_parts, uint8_t *ret);
 
 #endif

@@ -53,10 +53,18 @@ static uint16_t check_needs(const struct command *row, const struct apdu *a)
     return SW_OK;
 }
 
-/* ISO 7816-4 5.6: 90xx and 63xx say changed, all others unchanged. */
+/* ISO 7816-4 5.6: normal endings and 63xx say changed, all others unchanged. */
 static bool says_changed(uint16_t sw)
 {
-    return sw == SW_OK || (sw & 0xFF00) == 0x6300;
+    uint8_t sw1 = (uint8_t)(sw >> 8);
+
+    return sw1 == 0x90 || sw1 == 0x91 || sw1 == 0x61 || sw1 == 0x63;
+}
+
+/* Warnings bring data, errors do not. */
+static bool may_bring_data(uint16_t sw)
+{
+    return says_changed(sw) || sw >> 8 == 0x62;
 }
 
 /* Ends the transaction as the status word says.  Returns the status word to answer. */
@@ -74,6 +82,7 @@ static uint16_t settle(struct session *s, uint16_t sw)
         for (size_t i = 0; i < e->registry.n; i++)
             if (e->registry.applets[i]->not_committed != NULL)
                 e->registry.applets[i]->not_committed(e);
+    uicc_settle(e, says_changed(sw) && err == 0);
     return err != 0 ? dispatch_fault_sw(err) : sw;
 }
 
@@ -81,6 +90,8 @@ uint16_t dispatch(struct session *s, const struct cla *cla, const struct apdu *a
 {
     struct euicc *e = s->euicc;
     uint16_t sw;
+
+    uicc_follow(s);
     const struct command *row = find(s, cla, a->ins, &sw);
 
     wr_clear(&e->answer);
@@ -104,7 +115,7 @@ uint16_t dispatch(struct session *s, const struct cla *cla, const struct apdu *a
         trace_check(&e->trace, "%s: %s (%s)", row->name, err_name(result), row->spec);
     sw = result < 0 ? dispatch_fault_sw(result) : result > 0 ? (uint16_t)result : (uint16_t)SW_OK;
     sw = settle(s, sw);
-    if (!says_changed(sw))
+    if (!may_bring_data(sw))
         wr_clear(&e->answer);
     if (sw == SW_OK && (row->needs & WITH_LE) && a->le == 0 && e->answer.n > 0) {
         sw = (uint16_t)(SW_WRONG_LE | (e->answer.n & 0xFF));

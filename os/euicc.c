@@ -45,6 +45,7 @@ void euicc_power_off(struct euicc *e)
         if (a->state_size > 0)
             memset(e->registry.states[i], 0, a->state_size);
     }
+    uicc_unmount(e);
     nvm_abort(e->nvm);
     wr_done(&e->answer);
     e->on = false;
@@ -56,6 +57,7 @@ int euicc_power_on(struct euicc *e)
     euicc_power_off(e);
     if (!nvm_has_power(e->nvm))
         nvm_restore_power(e->nvm);
+    uicc_unmount(e);
     channels_reset(&e->channels);
     cat_reset(&e->cat);
     e->terminal_capability_len = 0;
@@ -64,7 +66,9 @@ int euicc_power_on(struct euicc *e)
     for (size_t i = 0; i < e->registry.n; i++)
         if (e->registry.applets[i]->start != NULL)
             TRY(e->registry.applets[i]->start(e));
-    return nvm_commit(e->nvm);
+    TRY(nvm_commit(e->nvm));
+    uicc_settle(e, true); /* whoever knows which profile is enabled has said so */
+    return nvm_has_power(e->nvm) ? 0 : ERR_NVM;
 }
 
 size_t euicc_atr(const struct euicc *e, uint8_t ret[ATR_MAX_LEN])
@@ -104,6 +108,7 @@ static size_t run(struct euicc *e, struct apdu *a, uint8_t *response)
     struct cla cla;
     uint16_t sw = cla_parse(a->cla, &cla);
 
+    wr_clear(&e->answer);
     if (sw == SW_OK && cla.secured)
         sw = SW_NO_SECURE_MESSAGING;
     if (sw == SW_OK && !channel_is_open(&e->channels, cla.channel))
@@ -122,17 +127,25 @@ static size_t run(struct euicc *e, struct apdu *a, uint8_t *response)
         return answer_sw(response, SW_OK);
     if (sw == SW_OK)
         sw = dispatch(s, &cla, a);
-    size_t n = chain_answer(&s->chain, a, e->answer.p, sw == SW_OK ? e->answer.n : 0, sw, response);
+    size_t n = chain_answer(&s->chain, a, e->answer.p, e->answer.n, sw, response);
     if (!channel_is_open(&e->channels, cla.channel)) /* it closed itself */
         euicc_close_session(e, cla.channel);
     return n;
 }
 
-/* A normal ending tells that a proactive command waits (TS 102 221 10.2.1.1). */
+/* A normal ending tells that a proactive command waits (TS 102 221 10.2.1.1); so does one between
+ * the blocks of a data object, 62F2 for 62F1 and 63F2 for 63F1. */
 static void tell_proactive(const struct euicc *e, uint8_t *response, size_t n)
 {
-    if (response[n - 2] == SW_OK >> 8 && response[n - 1] == (SW_OK & 0xFF))
-        answer_sw(response + n - 2, cat_ending(&e->cat));
+    uint16_t sw = (uint16_t)(response[n - 2] << 8 | response[n - 1]);
+    uint16_t ending = cat_ending(&e->cat);
+
+    if (ending == SW_OK)
+        return;
+    if (sw == SW_OK)
+        answer_sw(response + n - 2, ending);
+    else if (sw == SW_MORE_DATA || sw == SW_MORE_DATA_EXPECTED)
+        answer_sw(response + n - 2, sw + 1u);
 }
 
 size_t euicc_transmit(struct euicc *e, const uint8_t *command, size_t n, uint8_t *response)

@@ -20,6 +20,7 @@
 #include "os/session.h"
 #include "os/settings.h"
 #include "os/trace.h"
+#include "os/uicc.h"
 
 enum {
     /* Octets of an answer: all notifications of a full card. */
@@ -39,6 +40,7 @@ struct euicc {
     struct channels channels;
     struct session *sessions[CHANNEL_COUNT]; /* of the open channels that were used */
     struct cat cat;
+    struct uicc uicc;
     uint8_t terminal_capability[128]; /* contents of A9 (TS 102 221 11.1.19.2) */
     uint8_t terminal_capability_len;
     struct wr answer; /* of the command that runs */

@@ -79,8 +79,14 @@ static int before_write(struct nvm *nvm)
 
 int nvm_get(struct nvm *nvm, const char *key, struct wr *ret, bool *ret_found)
 {
+    return nvm_get_part(nvm, key, 0, NVM_VALUE_MAX, ret, ret_found);
+}
+
+int nvm_get_part(struct nvm *nvm, const char *key, size_t offset, size_t n, struct wr *ret,
+                 bool *ret_found)
+{
     TRY(need_power(nvm));
-    return nvm->ops->get(nvm->be, key, ret, ret_found);
+    return nvm->ops->get(nvm->be, key, offset, n, ret, ret_found);
 }
 
 int nvm_put(struct nvm *nvm, const char *key, struct rd value)
@@ -205,6 +211,11 @@ void nvm_restore_power(struct nvm *nvm)
 {
     nvm->cut = false;
     nvm->cut_armed = false;
+}
+
+const struct trace *nvm_trace(const struct nvm *nvm)
+{
+    return nvm->trace;
 }
 
 uint64_t nvm_writes(const struct nvm *nvm)

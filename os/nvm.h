@@ -28,7 +28,8 @@ struct nvm;
 
 /* What a back end does; all return 0 or ERR_NVM / ERR_NOMEM. */
 struct nvm_backend {
-    int (*get)(void *be, const char *key, struct wr *ret, bool *ret_found);
+    int (*get)(void *be, const char *key, size_t offset, size_t n, struct wr *ret,
+               bool *ret_found); /* as nvm_get_part() */
     int (*put)(void *be, const char *key, struct rd value);
     int (*del)(void *be, const char *key);
     int (*next)(void *be, const char *after, char ret[NVM_KEY_MAX], bool *ret_found);
@@ -56,6 +57,9 @@ void nvm_close(struct nvm **nvm);
 
 /* Appends the value to ret.  Absent is not a failure: *ret_found says. */
 int nvm_get(struct nvm *nvm, const char *key, struct wr *ret, bool *ret_found);
+/* Appends n octets of it from offset; fewer when it ends before. */
+int nvm_get_part(struct nvm *nvm, const char *key, size_t offset, size_t n, struct wr *ret,
+                 bool *ret_found);
 int nvm_put(struct nvm *nvm, const char *key, struct rd value);
 /* Deleting what is absent is no failure. */
 int nvm_del(struct nvm *nvm, const char *key);
@@ -83,6 +87,9 @@ int nvm_count_down(struct nvm *nvm, const char *key, uint64_t *ret);
 void nvm_cut_after(struct nvm *nvm, uint64_t n);
 bool nvm_has_power(const struct nvm *nvm);
 void nvm_restore_power(struct nvm *nvm);
+
+/* Where faults of what is stored are told. */
+const struct trace *nvm_trace(const struct nvm *nvm);
 
 /* Since the store was opened. */
 uint64_t nvm_writes(const struct nvm *nvm);

@@ -102,13 +102,14 @@ static int remember(struct mem *m, const char *key, struct object *o)
     return 0;
 }
 
-static int mem_get(void *be, const char *key, struct wr *ret, bool *ret_found)
+static int mem_get(void *be, const char *key, size_t offset, size_t n, struct wr *ret,
+                   bool *ret_found)
 {
     const struct object *o = find(be, key);
 
     *ret_found = o != NULL;
-    if (o != NULL)
-        wr_put(ret, o->p, o->n);
+    if (o != NULL && offset < o->n)
+        wr_put(ret, o->p + offset, n < o->n - offset ? n : o->n - offset);
     return 0;
 }
 

@@ -51,7 +51,18 @@ static int run(struct file *f, enum statement which, const char *what)
     return rc == SQLITE_DONE ? 0 : fault(f, what);
 }
 
-static int file_get(void *be, const char *key, struct wr *ret, bool *ret_found)
+/* What the statement's first column holds of n octets from offset. */
+static void put_part(sqlite3_stmt *s, size_t offset, size_t n, struct wr *ret)
+{
+    const uint8_t *p = sqlite3_column_blob(s, 0);
+    size_t size = (size_t)sqlite3_column_bytes(s, 0);
+
+    if (offset < size)
+        wr_put(ret, p + offset, n < size - offset ? n : size - offset);
+}
+
+static int file_get(void *be, const char *key, size_t offset, size_t n, struct wr *ret,
+                    bool *ret_found)
 {
     struct file *f = be;
     sqlite3_stmt *s = f->statements[GET];
@@ -60,7 +71,7 @@ static int file_get(void *be, const char *key, struct wr *ret, bool *ret_found)
     sqlite3_bind_text(s, 1, key, -1, SQLITE_STATIC);
     int rc = sqlite3_step(s);
     if (rc == SQLITE_ROW)
-        wr_put(ret, sqlite3_column_blob(s, 0), (size_t)sqlite3_column_bytes(s, 0));
+        put_part(s, offset, n, ret);
     else if (rc != SQLITE_DONE)
         err = fault(f, "reading");
     sqlite3_reset(s);

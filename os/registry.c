@@ -33,11 +33,22 @@ const struct applet *registry_find(const struct registry *r, struct rd aid,
 {
     bool passed = after == NULL;
 
-    for (size_t i = 0; i < r->n; i++) {
+    for (size_t i = r->n; i-- > 0;) {
         const struct applet *a = r->applets[i];
-        if (passed && aid.n > 0 && aid.n <= a->aid_len && memcmp(a->aid, aid.p, aid.n) == 0)
+        if (passed && !a->serves_adfs && aid.n > 0 && aid.n <= a->aid_len &&
+            memcmp(a->aid, aid.p, aid.n) == 0)
             return a;
         passed = passed || a == after;
+    }
+    return NULL;
+}
+
+const struct applet *registry_server(const struct registry *r, struct rd aid)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        const struct applet *a = r->applets[i];
+        if (a->serves_adfs && a->aid_len <= aid.n && memcmp(a->aid, aid.p, a->aid_len) == 0)
+            return a;
     }
     return NULL;
 }

@@ -7,7 +7,7 @@
 enum { MAX_APPLETS = 16 };
 
 struct registry {
-    const struct applet *const *applets; /* the product's, in order of selection */
+    const struct applet *const *applets; /* in the order in which they start */
     size_t n;
     void *states[MAX_APPLETS];
 };
@@ -16,10 +16,13 @@ struct registry {
 int registry_init(struct registry *r, const struct applet *const *applets, size_t n);
 void registry_done(struct registry *r);
 
-/* The first applet whose AID begins with aid, which is not empty, or the next one behind `after` in
- * order. */
+/* The first applet whose AID begins with aid, which is not empty, or the next one behind `after`.
+ * What starts last comes first: the ISD-R, which builds on the ECASD, is found before it. */
 const struct applet *registry_find(const struct registry *r, struct rd aid,
                                    const struct applet *after);
+
+/* The applet that serves the ADF with this AID; NULL when there is none. */
+const struct applet *registry_server(const struct registry *r, struct rd aid);
 
 /* This applet's state block, or NULL when it has none. */
 void *registry_state(const struct registry *r, const struct applet *applet);

@@ -21,11 +21,18 @@ static void deselect(struct session *s)
     s->selected = NULL;
 }
 
+void session_end_transfer(struct session *s)
+{
+    wr_done(&s->transfer.object);
+    s->transfer.way = TRANSFER_NONE;
+}
+
 void session_free(struct session **s)
 {
     if (*s == NULL)
         return;
     deselect(*s);
+    session_end_transfer(*s);
     chain_reset(&(*s)->chain);
     free(*s);
     *s = NULL;

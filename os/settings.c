@@ -55,6 +55,9 @@ const struct setting_info setting_infos[SETTING_COUNT] = {
     [SET_CRL] = { "crl", "on", "LoadCRL is supported", KIND_SWITCH, 0, 0, NULL },
     [SET_STRICT_DER] = { "strict_der", "off", "requests that are not canonical DER get 6A80",
                          KIND_SWITCH, 0, 0, NULL },
+    [SET_JAVACARD] = { "javacard", "refuse",
+                       "profiles that demand Java Card: refused, or installed without it",
+                       KIND_CHOICE, 0, 0, "refuse|record" },
 };
 
 /* --- values -------------------------------------------------------------------------------- */

@@ -26,6 +26,7 @@ enum setting {
     SET_OTPK_REUSE,
     SET_CRL,
     SET_STRICT_DER,
+    SET_JAVACARD,
     SETTING_COUNT
 };
 

@@ -1,7 +1,8 @@
-/* uicc.c - the commands that the UICC itself answers: SELECT, STATUS, MANAGE CHANNEL, TERMINAL
- * CAPABILITY and the proactive commands' transport.
+/* uicc.c - the table of the commands that the UICC itself answers, and those of them that are not
+ * about files: channels, the terminal's capabilities, random numbers, ENVELOPE (TS 102 221).
  *
- * With no profile's file system there is one file, the MF (docs/INTERPRETATIONS.md). */
+ * Handlers of file commands are in uicc_select.c, uicc_data.c, uicc_ber_tlv.c and uicc_admin.c, of
+ * PIN commands in uicc_pin.c, of proactive commands' transport in cat.c. */
 #include "os/uicc.h"
 
 #include <string.h>
@@ -9,114 +10,17 @@
 #include "os/euicc.h"
 #include "os/tlv.h"
 
-enum {
-    SELECT_BY_FID = 0x00, /* TS 102 221 11.1.1.2, P1 */
-    SELECT_BY_AID = 0x04,
-    SELECT_BY_PATH_FROM_MF = 0x08,
+enum { TAG_TERMINAL_CAPABILITY = 0xA9 }; /* TS 102 221 11.1.19.2 */
 
-    OCCURRENCE_MASK = 0x03, /* P2 */
-    OCCURRENCE_FIRST = 0x00,
-    OCCURRENCE_NEXT = 0x02,
-    RETURN_MASK = 0x1C,
-    RETURN_NOTHING = 0x0C,
-
-    FID_MF = 0x3F00,
-
-    TAG_FCP = 0x62, /* TS 102 221 11.1.1.3 */
-    TAG_FILE_DESCRIPTOR = 0x82,
-    TAG_FILE_ID = 0x83,
-    TAG_AID = 0x84,
-    TAG_PROPRIETARY = 0xA5,
-    TAG_LIFE_CYCLE = 0x8A,
-
-    TAG_TERMINAL_CAPABILITY = 0xA9, /* TS 102 221 11.1.19.2 */
-};
-
-/* FCP of the MF, for SELECT and STATUS. */
-static void put_mf(struct wr *w)
+/* A channel that is opened from another one than the basic channel stands where that one stands
+ * (TS 102 221 11.1.17).  Where it cannot, it stands at the MF. */
+static void open_along(const struct session *s, uint8_t channel)
 {
-    static const uint8_t descriptor[] = { 0x78, 0x21 }; /* DF, shareable */
-    static const uint8_t fid[] = { FID_MF >> 8, FID_MF & 0xFF };
+    struct session *opened = session_new(s->euicc, channel);
 
-    struct wr_mark fcp = tlv_open(w, TAG_FCP);
-    tlv_put(w, TAG_FILE_DESCRIPTOR, rd_of(descriptor, sizeof descriptor));
-    tlv_put(w, TAG_FILE_ID, rd_of(fid, sizeof fid));
-    struct wr_mark proprietary = tlv_open(w, TAG_PROPRIETARY);
-    tlv_put_u8(w, 0x80, 0x71); /* UICC characteristics: clock stop, 3 V and 1.8 V */
-    tlv_put_u8(w, 0x87, 0x01); /* system commands: TERMINAL CAPABILITY */
-    tlv_close(w, proprietary);
-    tlv_put_u8(w, TAG_LIFE_CYCLE, 0x05); /* operational, activated */
-    tlv_close(w, fcp);
-}
-
-static int select_by_aid(struct session *s, const struct apdu *a, struct wr *rsp)
-{
-    const struct registry *r = &s->euicc->registry;
-    struct rd aid = rd_of(a->data, a->lc);
-    uint8_t occurrence = a->p2 & OCCURRENCE_MASK;
-
-    if (occurrence != OCCURRENCE_FIRST && occurrence != OCCURRENCE_NEXT)
-        return SW_WRONG_P1P2;
-    const struct applet *found =
-        registry_find(r, aid, occurrence == OCCURRENCE_NEXT ? s->selected : NULL);
-    if (found == NULL) {
-        trace_check(&s->euicc->trace, "SELECT: no application has this AID (TS 102 221 11.1.1)");
-        return SW_FILE_NOT_FOUND;
-    }
-    return session_select(s, found, rsp);
-}
-
-static int select_by_id(struct session *s, const struct apdu *a, struct wr *rsp)
-{
-    bool is_mf = a->lc == 0 || (a->lc == 2 && (a->data[0] << 8 | a->data[1]) == FID_MF);
-
-    if (a->lc % 2 != 0)
-        return SW_WRONG_LENGTH;
-    if (!is_mf) {
-        trace_check(&s->euicc->trace, "SELECT: no such file (TS 102 221 11.1.1)");
-        return SW_FILE_NOT_FOUND;
-    }
-    TRY(session_select(s, NULL, rsp));
-    put_mf(rsp);
-    return 0;
-}
-
-static int select_file(struct session *s, const struct apdu *a, struct wr *rsp)
-{
-    int result;
-
-    if (a->p1 == SELECT_BY_AID)
-        result = select_by_aid(s, a, rsp);
-    else if (a->p1 == SELECT_BY_FID || a->p1 == SELECT_BY_PATH_FROM_MF)
-        result = select_by_id(s, a, rsp);
-    else
-        result = SW_WRONG_P1P2;
-    if (result == 0 && (a->p2 & RETURN_MASK) == RETURN_NOTHING)
-        wr_clear(rsp);
-    return result;
-}
-
-static int status(struct session *s, const struct apdu *a, struct wr *rsp)
-{
-    enum { RETURN_FCP = 0x00, RETURN_AID = 0x01, RETURN_NONE = 0x0C }; /* TS 102 221 11.1.2 */
-
-    if (a->p1 > 2)
-        return SW_WRONG_P1P2;
-    switch (a->p2) {
-    case RETURN_FCP:
-        if (s->selected != NULL && s->selected->select != NULL)
-            return s->selected->select(s, rsp);
-        put_mf(rsp);
-        return 0;
-    case RETURN_AID:
-        if (s->selected != NULL)
-            tlv_put(rsp, TAG_AID, rd_of(s->selected->aid, s->selected->aid_len));
-        return 0;
-    case RETURN_NONE:
-        return 0;
-    default:
-        return SW_WRONG_P1P2;
-    }
+    s->euicc->sessions[channel] = opened;
+    if (opened != NULL && uicc_go_along(opened, s) != 0)
+        uicc_go_home(opened);
 }
 
 static int manage_channel(struct session *s, const struct apdu *a, struct wr *rsp)
@@ -129,6 +33,8 @@ static int manage_channel(struct session *s, const struct apdu *a, struct wr *rs
         return sw;
     if (change.what == CHANNEL_CLOSED && change.channel != s->channel)
         euicc_close_session(e, change.channel);
+    if (change.what == CHANNEL_OPENED && s->channel != CHANNEL_BASIC)
+        open_along(s, change.channel);
     if (change.tell)
         wr_put_u8(rsp, change.channel);
     return 0;
@@ -152,14 +58,97 @@ static int terminal_capability(struct session *s, const struct apdu *a, struct w
     return 0;
 }
 
+int uicc_get_challenge(struct session *s, const struct apdu *a, struct wr *rsp)
+{
+    enum { USUAL_LEN = 8 };
+    size_t n = a->le != 0 ? a->le : USUAL_LEN;
+
+    if (a->p1 != 0 || a->p2 != 0)
+        return uicc_refuse(s, a, SW_WRONG_P1P2, "P1 or P2 is not 00");
+    uint8_t *p = wr_reserve(rsp, n);
+    return p == NULL ? ERR_NOMEM : crypto_random(s->euicc->crypto, p, n);
+}
+
+/* EF.UMPC says whether a UICC can be suspended (TS 102 221 13.6). */
+static int announces_suspension(struct euicc *e, bool *ret)
+{
+    static const uint8_t umpc[] = { 0x2F, 0x08 };
+    enum { INFORMATION = 2, SUSPENSION = 0x02 };
+    const struct fs *fs = &e->uicc.fs;
+    uint8_t octet = 0;
+    struct wr w;
+
+    *ret = false;
+    uint16_t node =
+        uicc_has_files(&e->uicc) ? fs_path(fs, FS_MF, rd_of(umpc, sizeof umpc)) : FS_NONE;
+    if (node == FS_NONE || fs->nodes[node].kind != FS_KIND_TRANSPARENT ||
+        fs->nodes[node].size <= INFORMATION)
+        return 0;
+    wr_init(&w, &octet, sizeof octet);
+    TRY(fs_read(fs, e->nvm, node, INFORMATION, 1, &w));
+    *ret = octet & SUSPENSION;
+    return 0;
+}
+
+int uicc_suspend(struct session *s, const struct apdu *a, struct wr *rsp)
+{
+    bool announced;
+
+    (void)rsp;
+    TRY(announces_suspension(s->euicc, &announced));
+    if (!announced)
+        return uicc_refuse(s, a, SW_INS_NOT_SUPPORTED, "EF.UMPC announces no suspension");
+    return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "it cannot be suspended now");
+}
+
+int uicc_envelope(struct session *s, const struct apdu *a, struct wr *rsp)
+{
+    const struct registry *r = &s->euicc->registry;
+
+    if (a->p1 != 0 || a->p2 != 0)
+        return uicc_refuse(s, a, SW_WRONG_P1P2, "P1 or P2 is not 00");
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->applets[i]->envelope == NULL)
+            continue;
+        int result = r->applets[i]->envelope(s, rd_of(a->data, a->lc), rsp);
+        if (result != ENVELOPE_NOT_MINE)
+            return result;
+    }
+    return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "no application takes it");
+}
+
 const struct command uicc_commands[] = {
-    { false, 0xA4, 0, "SELECT", select_file, "TS 102 221 11.1.1" },
-    { true, 0xF2, NO_DATA, "STATUS", status, "TS 102 221 11.1.2" },
+    { false, 0xA4, 0, "SELECT", uicc_select, "TS 102 221 11.1.1" },
+    { true, 0xF2, NO_DATA, "STATUS", uicc_status, "TS 102 221 11.1.2" },
+    { false, 0xB0, NO_DATA | WITH_LE, "READ BINARY", uicc_read_binary, "TS 102 221 11.1.3" },
+    { false, 0xD6, NEEDS_DATA, "UPDATE BINARY", uicc_update_binary, "TS 102 221 11.1.4" },
+    { false, 0xB2, NO_DATA | WITH_LE, "READ RECORD", uicc_read_record, "TS 102 221 11.1.5" },
+    { false, 0xDC, NEEDS_DATA, "UPDATE RECORD", uicc_update_record, "TS 102 221 11.1.6" },
+    { false, 0xA2, NEEDS_DATA, "SEARCH RECORD", uicc_search_record, "TS 102 221 11.1.7" },
+    { true, 0x32, NEEDS_DATA, "INCREASE", uicc_increase, "TS 102 221 11.1.8" },
+    { false, 0x20, 0, "VERIFY PIN", uicc_verify, "TS 102 221 11.1.9" },
+    { false, 0x24, NEEDS_DATA, "CHANGE PIN", uicc_change_pin, "TS 102 221 11.1.10" },
+    { false, 0x26, NEEDS_DATA, "DISABLE PIN", uicc_disable_pin, "TS 102 221 11.1.11" },
+    { false, 0x28, NEEDS_DATA, "ENABLE PIN", uicc_enable_pin, "TS 102 221 11.1.12" },
+    { false, 0x2C, 0, "UNBLOCK PIN", uicc_unblock_pin, "TS 102 221 11.1.13" },
+    { false, 0x04, 0, "DEACTIVATE FILE", uicc_deactivate_file, "TS 102 221 11.1.14" },
+    { false, 0x44, 0, "ACTIVATE FILE", uicc_activate_file, "TS 102 221 11.1.15" },
     { false, 0x70, NO_DATA, "MANAGE CHANNEL", manage_channel, "TS 102 221 11.1.17" },
+    { false, 0x84, NO_DATA | WITH_LE, "GET CHALLENGE", uicc_get_challenge, "TS 102 221 11.1.18" },
     { true, 0xAA, NEEDS_DATA, "TERMINAL CAPABILITY", terminal_capability, "TS 102 221 11.1.19" },
+    { true, 0x76, 0, "SUSPEND UICC", uicc_suspend, "TS 102 221 11.1.22" },
     { true, 0x10, NEEDS_DATA, "TERMINAL PROFILE", cat_terminal_profile, "TS 102 221 11.2.1" },
+    { true, 0xC2, NEEDS_DATA, "ENVELOPE", uicc_envelope, "TS 102 221 11.2.2" },
     { true, 0x12, NO_DATA | WITH_LE, "FETCH", cat_fetch, "TS 102 221 11.2.3" },
     { true, 0x14, NEEDS_DATA, "TERMINAL RESPONSE", cat_terminal_response, "TS 102 221 11.2.4" },
+    { true, 0xCB, 0, "RETRIEVE DATA", uicc_retrieve_data, "TS 102 221 11.3.1" },
+    { true, 0xDB, NEEDS_DATA, "SET DATA", uicc_set_data, "TS 102 221 11.3.2" },
+    { false, 0xE0, NEEDS_DATA, "CREATE FILE", uicc_create_file, "TS 102 222 6.3" },
+    { false, 0xE4, NEEDS_DATA, "DELETE FILE", uicc_delete_file, "TS 102 222 6.4" },
+    { false, 0xE6, 0, "TERMINATE DF", uicc_terminate_df, "TS 102 222 6.7" },
+    { false, 0xE8, 0, "TERMINATE EF", uicc_terminate_ef, "TS 102 222 6.8" },
+    { false, 0xFE, NO_DATA, "TERMINATE CARD USAGE", uicc_terminate_card_usage, "TS 102 222 6.9" },
+    { true, 0xD4, NEEDS_DATA, "RESIZE FILE", uicc_resize_file, "TS 102 222 6.10" },
 };
 
 const size_t uicc_n_commands = N_ELEMS(uicc_commands);

@@ -1,8 +1,8 @@
 /* upp.c - a profile package on its way in.
  *
- * asn1c decodes each element for its structure and bounds.  What must be seen even in an element
- * that does not decode, or that asn1c passes over (its identification, a service that nobody
- * knows), is read from its TLVs. */
+ * asn1c decodes each element once, for its structure and bounds, and install.h makes something of
+ * the value.  What must be seen even in an element that does not decode, or that asn1c passes over
+ * (its identification, a service that nobody knows), is read from its TLVs. */
 #include "applets/isdp/upp.h"
 
 #include <stdlib.h>
@@ -10,6 +10,8 @@
 
 #include <ProfileElement.h>
 
+#include "applets/isdp/install.h"
+#include "applets/isdp/templates.h"
 #include "asn1/der.h"
 #include "os/err.h"
 #include "os/tlv.h"
@@ -18,7 +20,6 @@ enum {
     TAG_PE_HEADER = 0xA0, /* PEHeader in all elements but ProfileHeader */
     TAG_MANDATED = 0x80,
     TAG_IDENTIFICATION = 0x81,
-    TAG_TEMPLATE_ID = 0x81,
 
     TAG_MAJOR_VERSION = 0x80, /* ProfileHeader */
     TAG_HEADER_ICCID = 0x83,
@@ -26,6 +27,9 @@ enum {
     TAG_GFSTE_LIST = 0xA6,
     TAG_MANDATORY_AIDS = 0xA8,
     TAG_IOT_OPTIONS = 0xA9,
+
+    SERVICE_JAVACARD = 0x8B, /* in ServicesList */
+    SERVICE_MULTOS = 0x8C,
 
     ICCID_OCTETS = 10,
     MIN_MAJOR = 2,
@@ -37,13 +41,11 @@ enum {
 /* --- tables ----------------------------------------------------------------------------------- */
 
 enum {
-    FIRST = 1 << 0,    /* must be the first element, and only there */
-    LAST = 1 << 1,     /* nothing follows */
-    ONCE = 1 << 2,     /* at most once in a package */
-    ROOT = 1 << 3,     /* gives the package its MF */
-    IN_MF = 1 << 4,    /* needs one before it */
-    TEMPLATE = 1 << 5, /* names a template by its OID */
-    RUNTIME = 1 << 6,  /* needs a Java Card or Multos runtime, which we have not */
+    FIRST = 1 << 0, /* must be the first element, and only there */
+    LAST = 1 << 1,  /* nothing follows */
+    ONCE = 1 << 2,  /* at most once in a package */
+    ROOT = 1 << 3,  /* gives the package its MF */
+    IN_MF = 1 << 4, /* needs one before it */
 };
 
 /* TCA 8.1.3: the elements and where they may stand. */
@@ -60,27 +62,27 @@ static const struct element {
     { 0xA5, IN_MF, "cdmaParameter" },
     { 0xA6, 0, "securityDomain" },
     { 0xA7, 0, "rfm" },
-    { 0xA8, RUNTIME, "application" },
+    { 0xA8, 0, "application" },
     { 0xA9, 0, "nonStandard" },
     { 0xAA, LAST | ONCE, "end" },
-    { 0xB0, ROOT | ONCE | TEMPLATE, "mf" },
-    { 0xB1, IN_MF | ONCE | TEMPLATE, "cd" },
-    { 0xB2, IN_MF | ONCE | TEMPLATE, "telecom" },
-    { 0xB3, IN_MF | TEMPLATE, "usim" },
-    { 0xB4, IN_MF | TEMPLATE, "opt-usim" },
-    { 0xB5, IN_MF | TEMPLATE, "isim" },
-    { 0xB6, IN_MF | TEMPLATE, "opt-isim" },
-    { 0xB7, IN_MF | TEMPLATE, "phonebook" },
-    { 0xB8, IN_MF | TEMPLATE, "gsm-access" },
-    { 0xB9, IN_MF | TEMPLATE, "csim" },
-    { 0xBA, IN_MF | TEMPLATE, "opt-csim" },
-    { 0xBB, IN_MF | TEMPLATE, "eap" },
-    { 0xBC, IN_MF | TEMPLATE, "df-5gs" },
-    { 0xBD, IN_MF | TEMPLATE, "df-saip" },
-    { 0xBE, IN_MF | TEMPLATE, "df-snpn" },
-    { 0xBF1F, IN_MF | TEMPLATE, "df-5gprose" },
-    { 0xBF20, ROOT | ONCE | TEMPLATE, "iot" },
-    { 0xBF21, IN_MF | ONCE | TEMPLATE, "opt-iot" },
+    { 0xB0, ROOT | ONCE, "mf" },
+    { 0xB1, IN_MF | ONCE, "cd" },
+    { 0xB2, IN_MF | ONCE, "telecom" },
+    { 0xB3, IN_MF, "usim" },
+    { 0xB4, IN_MF, "opt-usim" },
+    { 0xB5, IN_MF, "isim" },
+    { 0xB6, IN_MF, "opt-isim" },
+    { 0xB7, IN_MF, "phonebook" },
+    { 0xB8, IN_MF, "gsm-access" },
+    { 0xB9, IN_MF, "csim" },
+    { 0xBA, IN_MF, "opt-csim" },
+    { 0xBB, IN_MF, "eap" },
+    { 0xBC, IN_MF, "df-5gs" },
+    { 0xBD, IN_MF, "df-saip" },
+    { 0xBE, IN_MF, "df-snpn" },
+    { 0xBF1F, IN_MF, "df-5gprose" },
+    { 0xBF20, ROOT | ONCE, "iot" },
+    { 0xBF21, IN_MF | ONCE, "opt-iot" },
 };
 
 /* ServicesList: the context tag of a service we have, and its UICCCapability bit.  A service that
@@ -106,15 +108,6 @@ static const struct {
     { 23, 24 }, /* profile-b-p256 */
 };
 
-/* Template OIDs are 2.23.143.1.2.x or .x.y: the versions y that we know of each x, as bits; bit 0
- * is the one without y (saip 1.4, up to 3.3.1). */
-static const uint8_t template_oid_prefix[] = { 0x67, 0x81, 0x0F, 0x01, 0x02 };
-static const uint8_t template_versions[] = {
-    [1] = 0x01,  [2] = 0x01,  [3] = 0x05,  [4] = 0x05,  [5] = 0x0D,  [6] = 0x01,
-    [7] = 0x01,  [8] = 0x01,  [9] = 0x05,  [10] = 0x05, [11] = 0x05, [12] = 0x01,
-    [13] = 0x1D, [14] = 0x01, [15] = 0x01, [16] = 0x01, [17] = 0x01, [18] = 0x01,
-};
-
 uint32_t upp_uicc_capability(void)
 {
     uint32_t bits = 0;
@@ -132,16 +125,6 @@ static bool service_is_known(uint32_t tag)
     return false;
 }
 
-static bool template_is_known(struct rd oid)
-{
-    size_t prefix = sizeof template_oid_prefix;
-
-    if (oid.n < prefix + 1 || oid.n > prefix + 2 || memcmp(oid.p, template_oid_prefix, prefix) != 0)
-        return false;
-    uint8_t x = oid.p[prefix], y = oid.n == prefix + 2 ? oid.p[prefix + 1] : 0;
-    return x < N_ELEMS(template_versions) && y < 8 && (template_versions[x] & 1u << y) != 0;
-}
-
 static const struct element *element_find(uint32_t tag)
 {
     for (size_t i = 0; i < N_ELEMS(elements); i++)
@@ -156,20 +139,8 @@ struct status {
     enum pe_status code;
     bool has_identification, has_offset;
     uint16_t identification;
+    uint8_t additional; /* 0: none */
     size_t offset;
-};
-
-struct upp {
-    struct wr octets;
-    size_t parsed; /* octets of whole elements that were taken */
-    uint8_t iccid[ICCID_OCTETS];
-    uint8_t max_major;
-    const struct trace *trace;
-    uint64_t seen; /* bit i: elements[i] */
-    bool has_root, ended, aborted;
-    struct status statuses[MAX_WARNINGS];
-    size_t n_statuses;
-    uint8_t identifications[(MAX_IDENTIFICATION + 1) / 8];
 };
 
 /* One element while it is looked at. */
@@ -180,17 +151,31 @@ struct pe {
     uint16_t identification;
 };
 
-struct upp *upp_new(size_t max, uint8_t max_major, struct rd iccid, const struct trace *trace)
+struct upp {
+    struct upp_options options;
+    uint8_t iccid[ICCID_OCTETS];
+    const struct trace *trace;
+    struct wr octets;    /* those that are not a whole element yet */
+    size_t come, parsed; /* octets of the package; and of them, in whole elements */
+    uint64_t seen;       /* bit i: elements[i] */
+    bool has_root, ended, aborted;
+    struct pe end; /* PE-End; its octets are gone */
+    struct status statuses[MAX_WARNINGS];
+    size_t n_statuses;
+    uint8_t identifications[(MAX_IDENTIFICATION + 1) / 8];
+};
+
+struct upp *upp_new(const struct upp_options *options, const struct trace *trace)
 {
     struct upp *u = calloc(1, sizeof *u);
 
-    if (u == NULL || iccid.n != ICCID_OCTETS) {
+    if (u == NULL || options->iccid.n != ICCID_OCTETS) {
         free(u);
         return NULL;
     }
-    wr_init_heap(&u->octets, max);
-    memcpy(u->iccid, iccid.p, ICCID_OCTETS);
-    u->max_major = max_major;
+    u->options = *options;
+    memcpy(u->iccid, options->iccid.p, ICCID_OCTETS);
+    wr_init_heap(&u->octets, options->max);
     u->trace = trace;
     return u;
 }
@@ -204,46 +189,63 @@ void upp_free(struct upp **u)
     *u = NULL;
 }
 
-struct rd upp_elements(const struct upp *u)
-{
-    return wr_view(&u->octets);
-}
-
-static void add_status(struct upp *u, const struct pe *pe, enum pe_status code, bool has_offset,
-                       size_t offset)
+static void add_status(struct upp *u, const struct pe *pe, struct status status)
 {
     if (u->n_statuses == MAX_WARNINGS)
         u->n_statuses--; /* the last one told is the newest */
-    u->statuses[u->n_statuses++] = (struct status){
-        .code = code,
-        .has_identification = pe != NULL && pe->has_identification,
-        .identification = pe != NULL ? pe->identification : 0,
-        .has_offset = has_offset,
-        .offset = offset,
-    };
+    status.has_identification = pe != NULL && pe->has_identification;
+    status.identification = pe != NULL ? pe->identification : 0;
+    u->statuses[u->n_statuses++] = status;
+}
+
+static void tell(const struct upp *u, const struct pe *pe, const char *what, enum pe_status code,
+                 const char *why)
+{
+    trace_check(u->trace, "profile element %s %u: %s %d: %s (TCA 8.11)",
+                pe != NULL && pe->kind != NULL ? pe->kind->name : "?",
+                pe != NULL ? pe->identification : 0u, what, code, why);
 }
 
 static int abort_with(struct upp *u, const struct pe *pe, enum pe_status code, size_t offset,
                       const char *why)
 {
-    trace_check(u->trace, "profile element %s %u: status %d: %s (TCA 8.11)",
-                pe != NULL && pe->kind != NULL ? pe->kind->name : "?",
-                pe != NULL ? pe->identification : 0u, code, why);
-    add_status(u, pe, code, true, offset);
+    tell(u, pe, "status", code, why);
+    add_status(u, pe, (struct status){ .code = code, .has_offset = true, .offset = offset });
     u->aborted = true;
     return UPP_PE_ERROR;
 }
 
-/* Aborts when the element is mandated; else a warning, and the element is kept as it is. */
+/* Aborts when the element is mandated; else a warning. */
 static int warn_with(struct upp *u, const struct pe *pe, enum pe_status code, size_t offset,
                      const char *why)
 {
     if (pe->mandated)
         return abort_with(u, pe, code, offset, why);
-    trace_check(u->trace, "profile element %s %u: warning %d: %s (TCA 8.11)",
-                pe->kind != NULL ? pe->kind->name : "?", pe->identification, code, why);
-    add_status(u, pe, code, offset != 0, offset);
+    tell(u, pe, "warning", code, why);
+    add_status(u, pe, (struct status){ .code = code, .has_offset = offset != 0, .offset = offset });
     return UPP_OK;
+}
+
+/* What install.h says of an element, as the standard's consequences (TCA 8.11). */
+static int judge(struct upp *u, const struct pe *pe, const struct install_outcome *o)
+{
+    bool records = u->options.record_applications && o->status == PE_RUNTIME_NOT_SUPPORTED;
+    bool aborts = o->must_abort || (pe->mandated && !records);
+
+    if (o->status == PE_OK)
+        return UPP_OK;
+    tell(u, pe, aborts ? "status" : "warning", o->status, o->why);
+    add_status(u, pe,
+               (struct status){
+                   .code = o->status,
+                   .additional = o->additional,
+                   .has_offset = aborts || o->offset != 0,
+                   .offset = o->offset,
+               });
+    u->aborted = aborts;
+    if (!aborts)
+        return UPP_OK;
+    return o->status == PE_NOT_ENOUGH_MEMORY ? UPP_NO_SPACE : UPP_PE_ERROR;
 }
 
 void upp_response(const struct upp *u, struct wr *ret)
@@ -256,6 +258,8 @@ void upp_response(const struct upp *u, struct wr *ret)
         tlv_put_uint(ret, 0x80, s->code);
         if (s->has_identification)
             tlv_put_uint(ret, 0x81, s->identification);
+        if (s->additional != 0)
+            tlv_put_uint(ret, 0x82, s->additional);
         if (s->has_offset)
             tlv_put_uint(ret, 0x83, s->offset);
         tlv_close(ret, one);
@@ -284,6 +288,26 @@ static bool iccid_matches(const struct upp *u, struct rd header_iccid)
     return true;
 }
 
+/* One service that the header demands. */
+static int check_service(struct upp *u, const struct pe *pe, const struct tlv *service)
+{
+    size_t offset = (size_t)(service->whole.p - pe->tlv.whole.p);
+
+    if (service_is_known(service->tag))
+        return UPP_OK;
+    if (service->tag != SERVICE_JAVACARD)
+        return abort_with(u, pe,
+                          service->tag == SERVICE_MULTOS ? PE_RUNTIME_NOT_SUPPORTED
+                                                         : PE_FEATURE_NOT_SUPPORTED,
+                          offset, "a mandatory service is not supported");
+    return judge(u, pe,
+                 &(struct install_outcome){
+                     .status = PE_RUNTIME_NOT_SUPPORTED,
+                     .offset = offset,
+                     .why = "there is no application runtime",
+                 });
+}
+
 static int check_header_lists(struct upp *u, const struct pe *pe)
 {
     struct rd body = pe->tlv.value;
@@ -291,13 +315,10 @@ static int check_header_lists(struct upp *u, const struct pe *pe)
 
     if (tlv_find(body, TAG_SERVICES, &list))
         for (struct rd in = list.value; tlv_get(&in, &one) == 0;)
-            if (!service_is_known(one.tag))
-                return abort_with(u, pe, PE_FEATURE_NOT_SUPPORTED,
-                                  (size_t)(one.whole.p - pe->tlv.whole.p),
-                                  "a mandatory service is not supported");
+            TRY(check_service(u, pe, &one));
     if (tlv_find(body, TAG_GFSTE_LIST, &list))
         for (struct rd in = list.value; tlv_get(&in, &one) == 0;)
-            if (!template_is_known(one.value))
+            if (template_find(one.value) == NULL)
                 return abort_with(u, pe, PE_TEMPLATE_NOT_SUPPORTED,
                                   (size_t)(one.whole.p - pe->tlv.whole.p),
                                   "a mandatory file template is not supported");
@@ -319,7 +340,7 @@ static int check_header(struct upp *u, const struct pe *pe)
         tlv_uint(major.value, &version) != 0 ||
         !tlv_find(pe->tlv.value, TAG_HEADER_ICCID, &iccid) || iccid.value.n != ICCID_OCTETS)
         return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0, "the header lacks a field");
-    if (version < MIN_MAJOR || version > u->max_major)
+    if (version < MIN_MAJOR || version > u->options.max_major)
         return abort_with(u, pe, PE_UNSUPPORTED_PROFILE_VERSION,
                           (size_t)(major.whole.p - pe->tlv.whole.p),
                           "the major version is not supported");
@@ -390,44 +411,42 @@ static int check_order(struct upp *u, const struct pe *pe)
     return UPP_OK;
 }
 
-/* Structure and bounds, by the ASN.1. */
-static int check_structure(struct upp *u, const struct pe *pe)
+/* An element that decodes. */
+static int take_value(struct upp *u, const struct pe *pe, const struct ProfileElement *value,
+                      const struct der_report *report)
+{
+    struct install_outcome outcome;
+
+    if (report->unknown > 0)
+        TRY(warn_with(u, pe, PE_INVALID_PARAMETER, report->unknown_at, "it has an unknown field"));
+    if (pe->kind->rules & FIRST)
+        return check_header(u, pe);
+    if (!pe->has_identification)
+        return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0, "its identification is missing");
+    if (u->options.install == NULL)
+        return UPP_OK;
+    TRY(install_element(u->options.install, value, pe->tlv.whole, &outcome));
+    return judge(u, pe, &outcome);
+}
+
+static int take_element(struct upp *u, const struct pe *pe)
 {
     struct der_report report;
     void *value = NULL;
+
+    TRY(check_order(u, pe));
+    if (pe->kind == NULL)
+        return warn_with(u, pe, PE_NOT_SUPPORTED, 0, "there is no such element");
     int err = der_decode_report(&asn_DEF_ProfileElement, pe->tlv.whole.p, pe->tlv.whole.n, &value,
                                 &report);
-
     if (err == ERR_NOMEM)
         return err;
     if (err != 0)
         return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0,
                           "it does not decode as its ASN.1 type");
+    int result = take_value(u, pe, value, &report);
     der_free(&asn_DEF_ProfileElement, value);
-    if (report.unknown > 0)
-        return warn_with(u, pe, PE_INVALID_PARAMETER, report.unknown_at, "it has an unknown field");
-    return UPP_OK;
-}
-
-static int check_element(struct upp *u, const struct pe *pe)
-{
-    struct tlv id;
-
-    TRY(check_order(u, pe));
-    if (pe->kind == NULL)
-        return warn_with(u, pe, PE_NOT_SUPPORTED, 0, "there is no such element");
-    TRY(check_structure(u, pe));
-    if (pe->kind->rules & FIRST)
-        return check_header(u, pe);
-    if (!pe->has_identification)
-        return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0, "its identification is missing");
-    if ((pe->kind->rules & TEMPLATE) && tlv_find(pe->tlv.value, TAG_TEMPLATE_ID, &id) &&
-        !template_is_known(id.value))
-        return warn_with(u, pe, PE_TEMPLATE_NOT_SUPPORTED, (size_t)(id.whole.p - pe->tlv.whole.p),
-                         "the template is not supported");
-    if (pe->kind->rules & RUNTIME)
-        return warn_with(u, pe, PE_RUNTIME_NOT_SUPPORTED, 0, "there is no application runtime");
-    return UPP_OK;
+    return result;
 }
 
 /* Is one whole element there?  *ret_whole says; a header that cannot be is an error. */
@@ -443,7 +462,7 @@ static int next_element(struct upp *u, struct rd rest, struct pe *ret, bool *ret
             return UPP_OK;
         return abort_with(u, NULL, PE_INVALID_REQUEST_FORMAT, 0, "an element's header is broken");
     }
-    if (len > u->octets.max - u->parsed)
+    if (len > u->options.max - u->parsed)
         return UPP_NO_SPACE;
     if (tlv_get(&rest, &ret->tlv) != 0)
         return UPP_OK;
@@ -453,29 +472,50 @@ static int next_element(struct upp *u, struct rd rest, struct pe *ret, bool *ret
     return UPP_OK;
 }
 
-int upp_take(struct upp *u, struct rd octets)
+/* Takes the whole elements off the front of in. */
+static int take_elements(struct upp *u, struct rd *in)
 {
-    wr_put_rd(&u->octets, octets);
-    if (u->octets.failed)
-        return UPP_NO_SPACE;
     for (;;) {
-        struct rd rest = rd_of(u->octets.p + u->parsed, u->octets.n - u->parsed);
         struct pe pe = { 0 };
         bool whole;
 
         if (u->ended)
-            return rest.n == 0 ? UPP_OK : UPP_AFTER_END;
-        TRY(next_element(u, rest, &pe, &whole));
+            return in->n == 0 ? UPP_OK : UPP_AFTER_END;
+        TRY(next_element(u, *in, &pe, &whole));
         if (!whole)
             return UPP_OK;
-        TRY(check_element(u, &pe));
+        TRY(take_element(u, &pe));
+        if (u->ended)
+            u->end = pe;
         u->parsed += pe.tlv.whole.n;
+        *in = rd_of(in->p + pe.tlv.whole.n, in->n - pe.tlv.whole.n);
     }
+}
+
+int upp_take(struct upp *u, struct rd octets)
+{
+    if (octets.n > u->options.max - u->come)
+        return UPP_NO_SPACE;
+    u->come += octets.n;
+    wr_put_rd(&u->octets, octets);
+    if (wr_failed(&u->octets) != 0)
+        return ERR_NOMEM;
+    struct rd in = wr_view(&u->octets);
+    TRY(take_elements(u, &in));
+    if (in.n > 0)
+        memmove(u->octets.p, in.p, in.n);
+    u->octets.n = in.n;
+    return UPP_OK;
 }
 
 int upp_finish(struct upp *u)
 {
-    if (u->ended)
+    struct install_outcome outcome;
+
+    if (!u->ended)
+        return abort_with(u, NULL, PE_INVALID_REQUEST_FORMAT, 0, "the package ends before PE-End");
+    if (u->options.install == NULL)
         return UPP_OK;
-    return abort_with(u, NULL, PE_INVALID_REQUEST_FORMAT, 0, "the package ends before PE-End");
+    TRY(install_finish(u->options.install, &outcome));
+    return judge(u, &u->end, &outcome);
 }

@@ -1,8 +1,8 @@
 /* upp.h - a profile package on its way in: a sequence of profile elements (TCA eUICC Profile
  * Package: Interoperable Format Technical Specification; clauses of 3.3.1).
  *
- * So far the elements are checked and kept as they came; making files and keys of them is the
- * loader's work. */
+ * Elements are found and decoded here, and their order and the header are checked; making files and
+ * keys of them is install.h's work. */
 #ifndef APPLETS_ISDP_UPP_H
 #define APPLETS_ISDP_UPP_H
 
@@ -31,14 +31,23 @@ enum pe_status {
 enum upp_result {
     UPP_OK = 0,
     UPP_PE_ERROR,       /* a profile element is refused; upp_response() says which and why */
-    UPP_NO_SPACE,       /* longer than max octets */
+    UPP_NO_SPACE,       /* longer than max octets, or its files are too large */
     UPP_ICCID_MISMATCH, /* the header's ICCID is not the metadata's */
     UPP_AFTER_END,      /* octets behind PE-End */
 };
 
-/* A package of up to max octets and of up to this major version, for a profile of this ICCID (in
- * the order of digits of EF.ICCID).  NULL without memory. */
-struct upp *upp_new(size_t max, uint8_t max_major, struct rd iccid, const struct trace *trace);
+struct install;
+
+struct upp_options {
+    size_t max;               /* octets of the package */
+    uint8_t max_major;        /* newest version of the format */
+    struct rd iccid;          /* of the metadata, digits in the order of EF.ICCID */
+    bool record_applications; /* a missing runtime is a warning */
+    struct install *install;  /* the caller's; NULL: nothing is made of the elements */
+};
+
+/* NULL without memory. */
+struct upp *upp_new(const struct upp_options *options, const struct trace *trace);
 void upp_free(struct upp **u);
 
 /* Takes the next octets.  An enum upp_result, or a fault. */
@@ -47,8 +56,7 @@ int upp_take(struct upp *u, struct rd octets);
 /* No more octets come: is the package complete?  An enum upp_result. */
 int upp_finish(struct upp *u);
 
-/* The whole package, and the EUICCResponse that tells how it went. */
-struct rd upp_elements(const struct upp *u);
+/* The EUICCResponse that tells how it went. */
 void upp_response(const struct upp *u, struct wr *ret);
 
 /* UICCCapability bits of what packages may demand (SGP.22 EUICCInfo2). */

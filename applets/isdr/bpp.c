@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "applets/ecasd/ecasd.h"
-#include "applets/isdp/upp.h"
+#include "applets/isdp/install.h"
 #include "applets/isdr/bsp.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/isdr.h"
@@ -84,6 +84,8 @@ struct bpp {
     struct bsp bsp;
     struct wr command;                  /* plaintext of the function that comes in */
     struct wr metadata, dp_proprietary; /* as received */
+    uint16_t index;                     /* XXXX of the ISD-P's AID */
+    struct install *install;
     struct upp *upp;
 };
 
@@ -124,13 +126,29 @@ static int configure_isdp(struct euicc *e, struct bpp *b, struct rd plain)
     return err;
 }
 
+/* Everything is ready for the profile package. */
+static int begin_installation(struct euicc *e, struct bpp *b, struct rd iccid)
+{
+    uint64_t room;
+
+    TRY(profile_free_memory(e, &room));
+    if (b->metadata.failed || b->metadata.n + b->dp_proprietary.n > room)
+        return why(e, INSUFFICIENT_MEMORY, "the metadata does not fit", "SGP.22 5.5.3");
+    room -= b->metadata.n + b->dp_proprietary.n;
+    TRY(profile_next_index(e, &b->index));
+    b->install = install_new(b->index, room, &e->trace);
+    if (b->install == NULL)
+        return ERR_NOMEM;
+    b->upp = profile_upp(e, b->install, room, iccid);
+    return b->upp == NULL ? ERR_NOMEM : 0;
+}
+
 /* SGP.22 5.5.3 */
 static int store_metadata(struct euicc *e, struct bpp *b, struct rd plain)
 {
     struct metadata m;
     struct tlv request;
     uint16_t index;
-    uint64_t room;
 
     if (tlv_expect(&plain, TAG_STORE_METADATA, &request) != 0 || plain.n != 0)
         return why(e, BSP_STRUCTURE, "no StoreMetadataRequest", "SGP.22 5.5.3");
@@ -148,16 +166,7 @@ static int store_metadata(struct euicc *e, struct bpp *b, struct rd plain)
     if (wrong != NULL)
         return why(e, PPR_NOT_ALLOWED, wrong, "SGP.22 2.9.3.1");
 
-    TRY(profile_free_memory(e, &room));
-    if (b->metadata.failed || b->metadata.n + b->dp_proprietary.n > room)
-        return why(e, INSUFFICIENT_MEMORY, "the metadata does not fit", "SGP.22 5.5.3");
-    room -= b->metadata.n + b->dp_proprietary.n;
-    if (room > NVM_VALUE_MAX)
-        room = NVM_VALUE_MAX;
-    uint8_t version[3];
-    setting_version(&e->settings, SET_PROFILE_VERSION, version);
-    b->upp = upp_new((size_t)room, version[0], m.iccid, &e->trace);
-    return b->upp == NULL ? ERR_NOMEM : 0;
+    return begin_installation(e, b, m.iccid);
 }
 
 /* SGP.22 5.5.4 */
@@ -341,6 +350,7 @@ void bpp_free(struct bpp **b)
     wr_done(&(*b)->metadata);
     wr_done(&(*b)->dp_proprietary);
     upp_free(&(*b)->upp);
+    install_free(&(*b)->install);
     crypto_wipe(*b, sizeof **b);
     free(*b);
     *b = NULL;
@@ -553,14 +563,14 @@ static int succeed(struct euicc *e, struct wr *rsp)
         .metadata = wr_view(&b->metadata),
         .dp_proprietary = wr_view(&b->dp_proprietary),
         .ci_pkid = ecasd_ci_pkid(e, rs->ci),
-        .elements = upp_elements(b->upp),
+        .install = b->install,
     };
     uint8_t octets[1024];
     struct wr response;
     struct profile p;
     bool found;
 
-    TRY(profile_next_index(e, &r.index));
+    r.index = b->index;
     TRY(profile_add(e, r.index, &new));
     wr_init(&response, octets, sizeof octets);
     upp_response(b->upp, &response);

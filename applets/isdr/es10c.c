@@ -266,7 +266,18 @@ static int read_refresh(struct rd body, bool *ret)
     return 0;
 }
 
-/* The terminal refused to REFRESH: everything is as before (SGP.22 3.2.1). */
+/* The enabled profile's files become the card's; at power-on the ISD-R does the same. */
+static int want_enabled(struct euicc *e)
+{
+    uint16_t enabled;
+
+    TRY(profile_enabled(e, &enabled));
+    uicc_want(e, enabled);
+    return 0;
+}
+
+/* The terminal did REFRESH: the switch takes effect; or it refused: everything is as before
+ * (SGP.22 3.2.1). */
 static int refresh_ended(struct euicc *e, bool done)
 {
     struct profile_switch *undo = &isdr_state(e)->undo;
@@ -279,7 +290,7 @@ static int refresh_ended(struct euicc *e, bool done)
             TRY(notification_remove(e, n, &existed));
     }
     undo->pending = false;
-    return 0;
+    return want_enabled(e);
 }
 
 static int notify(struct euicc *e, uint16_t index, enum notification_event event)
@@ -317,8 +328,9 @@ static int switch_profiles(struct euicc *e, const struct profile_switch *next, b
     if (refresh && cat_queue_refresh(&e->cat, refresh_ended)) {
         *undo = before;
         undo->pending = true;
+        return 0; /* the files follow when it ends */
     }
-    return 0;
+    return want_enabled(e);
 }
 
 /* The rules between the enabled profile and the one to be.  0 or a state_result. */
@@ -399,11 +411,13 @@ static int disable_target(struct euicc *e, const struct profile *target, bool re
     return switch_profiles(e, &next, refresh);
 }
 
-/* A profile goes, with its notification. */
+/* A profile goes, with its notification; and at once as the card's files, whatever comes next. */
 static int remove_profile(struct euicc *e, const struct profile *p, struct profile_switch *now)
 {
     TRY(notification_add_event(e, p, EVENT_DELETE, rd_of(NULL, 0)));
     TRY(profile_remove(e, p));
+    if (e->uicc.mounted == p->index)
+        uicc_want(e, NO_PROFILE);
     trace_note(&e->trace, "profile %04X is deleted", p->index);
     if (now->enabled == p->index)
         now->enabled = NO_PROFILE;
@@ -526,8 +540,7 @@ static int settle_after_reset(struct euicc *e, uint16_t was_enabled, struct prof
     now->resumes = NO_PROFILE;
     TRY(notify(e, now->enabled, EVENT_ENABLE));
     TRY(profile_set_switch(e, now));
-    cat_queue_refresh(&e->cat, refresh_ended);
-    return 0;
+    return cat_queue_refresh(&e->cat, refresh_ended) ? 0 : want_enabled(e);
 }
 
 static int memory_reset(struct euicc *e, uint32_t options)

@@ -193,7 +193,13 @@ static int select_isdr(struct session *s, struct wr *fci)
 
 static int start(struct euicc *e)
 {
-    return e->read_only ? 0 : bpp_recover(e);
+    uint16_t enabled;
+
+    if (!e->read_only)
+        TRY(bpp_recover(e));
+    TRY(profile_enabled(e, &enabled));
+    uicc_want(e, enabled);
+    return 0;
 }
 
 static void stop(struct euicc *e)

@@ -2,7 +2,6 @@
 #include "applets/isdr/preload.h"
 
 #include "applets/ecasd/ecasd.h"
-#include "applets/isdp/upp.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/profile_store.h"
 
@@ -34,46 +33,66 @@ static bool metadata_of(struct rd package, uint8_t ret_iccid[ICCID_LEN], struct 
     return wr_failed(ret) == 0;
 }
 
-static const char *check_package(struct euicc *e, struct rd package, struct rd iccid)
+/* Makes the package an installation.  NULL, or why not. */
+static const char *interpret(struct euicc *e, struct rd package, struct rd iccid,
+                             struct install *install)
 {
-    uint8_t version[3];
+    struct upp *u = profile_upp(e, install, NVM_VALUE_MAX, iccid);
 
-    setting_version(&e->settings, SET_PROFILE_VERSION, version);
-    struct upp *u = upp_new(NVM_VALUE_MAX, version[0], iccid, &e->trace);
     if (u == NULL)
         return "out of memory";
     int result = upp_take(u, package);
     if (result == UPP_OK)
         result = upp_finish(u);
     upp_free(&u);
-    return result == UPP_OK ? NULL : "a profile element is refused; the trace says which";
+    if (result == UPP_OK)
+        return NULL;
+    return result == UPP_NO_SPACE ? "it does not fit"
+                                  : "a profile element is refused; the trace says which";
+}
+
+/* Interprets and stores.  NULL, or why not. */
+static const char *install(struct euicc *e, struct rd package, struct rd iccid,
+                           struct profile_new *new)
+{
+    uint16_t index;
+    uint64_t room;
+
+    int err = profile_free_memory(e, &room);
+    if (err == 0)
+        err = profile_next_index(e, &index);
+    if (err != 0)
+        return err == ERR_SPACE ? "it does not fit" : "the storage failed";
+    new->install = install_new(index, room, &e->trace);
+    if (new->install == NULL)
+        return "out of memory";
+    const char *why = interpret(e, package, iccid, new->install);
+    if (why == NULL)
+        err = profile_add(e, index, new);
+    if (why == NULL && err == 0)
+        err = nvm_commit(e->nvm);
+    install_free(&new->install);
+    if (why != NULL || err == 0)
+        return why;
+    nvm_abort(e->nvm);
+    return err == ERR_SPACE ? "it does not fit" : "the storage failed";
 }
 
 const char *isdr_preload(struct euicc *e, struct rd package)
 {
     uint8_t iccid[ICCID_LEN], octets[256];
-    struct profile_new new = { .elements = package, .preloaded = true };
+    struct profile_new new = { .preloaded = true };
     struct wr metadata;
     uint16_t index;
 
     wr_init(&metadata, octets, sizeof octets);
     if (!metadata_of(package, iccid, &metadata))
         return "it does not begin with a profile header";
-    const char *why = check_package(e, package, rd_of(iccid, sizeof iccid));
-    if (why != NULL)
-        return why;
     new.metadata = wr_view(&metadata);
     new.ci_pkid = ecasd_ci_pkid(e, 0);
     if (profile_find_iccid(e, rd_of(iccid, sizeof iccid), &index) != 0)
         return "the storage failed";
     if (index != NO_PROFILE)
         return "a profile of this ICCID is there already";
-    int err = profile_next_index(e, &index);
-    if (err == 0)
-        err = profile_add(e, index, &new);
-    if (err == 0)
-        err = nvm_commit(e->nvm);
-    if (err != 0)
-        nvm_abort(e->nvm);
-    return err == 0 ? NULL : err == ERR_SPACE ? "it does not fit" : "the storage failed";
+    return install(e, package, rd_of(iccid, sizeof iccid), &new);
 }

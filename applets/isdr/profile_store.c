@@ -43,11 +43,6 @@ static void record_key(uint16_t index, char ret[NVM_KEY_MAX])
     snprintf(ret, NVM_KEY_MAX, "profile/%04x", index);
 }
 
-static void elements_key(uint16_t index, char ret[NVM_KEY_MAX])
-{
-    snprintf(ret, NVM_KEY_MAX, "isdp/%04x/elements", index);
-}
-
 static void iccid_key(struct rd iccid, char ret[NVM_KEY_MAX])
 {
     size_t at = (size_t)snprintf(ret, NVM_KEY_MAX, "isdr/iccid/");
@@ -251,6 +246,21 @@ int profile_next_index(struct euicc *e, uint16_t *ret)
     return 0;
 }
 
+struct upp *profile_upp(struct euicc *e, struct install *install, uint64_t max, struct rd iccid)
+{
+    struct upp_options options = {
+        .max = (size_t)(max < NVM_VALUE_MAX ? max : NVM_VALUE_MAX),
+        .iccid = iccid,
+        .record_applications = setting_is(&e->settings, SET_JAVACARD, "record"),
+        .install = install,
+    };
+    uint8_t version[3];
+
+    setting_version(&e->settings, SET_PROFILE_VERSION, version);
+    options.max_major = version[0];
+    return upp_new(&options, &e->trace);
+}
+
 int profile_add(struct euicc *e, uint16_t index, const struct profile_new *n)
 {
     char key[NVM_KEY_MAX];
@@ -261,7 +271,7 @@ int profile_add(struct euicc *e, uint16_t index, const struct profile_new *n)
         .dp_proprietary = n->dp_proprietary,
         .ci_pkid = n->ci_pkid,
         .preloaded = n->preloaded,
-        .size = n->metadata.n + n->dp_proprietary.n + n->elements.n,
+        .size = n->metadata.n + n->dp_proprietary.n + install_size(n->install),
     };
 
     if (!parse_metadata(&p))
@@ -270,8 +280,7 @@ int profile_add(struct euicc *e, uint16_t index, const struct profile_new *n)
     if (p.size > room)
         return ERR_SPACE;
     TRY(account(e, p.size, true));
-    elements_key(index, key);
-    TRY(nvm_put(e->nvm, key, n->elements));
+    TRY(install_store(n->install, e->nvm));
     iccid_key(p.iccid, key);
     TRY(nvm_put_uint(e->nvm, key, index));
     return store_record(e, &p);
@@ -288,6 +297,22 @@ int profile_remove(struct euicc *e, const struct profile *p)
     TRY(nvm_del(e->nvm, key));
     snprintf(key, sizeof key, "isdp/%04x/", p->index);
     return nvm_del_all(e->nvm, key);
+}
+
+int profile_update_metadata(struct euicc *e, const struct profile *p, struct rd metadata)
+{
+    struct profile changed = *p;
+    uint64_t used, total = setting_number(&e->settings, SET_NVM_TOTAL);
+
+    changed.metadata = metadata;
+    changed.size = p->size - p->metadata.n + metadata.n;
+    TRY(nvm_get_uint(e->nvm, KEY_USED, 0, &used));
+    if (p->size < p->metadata.n || used < p->size)
+        return FAULT(&e->trace, ERR_NVM, "the sum of profile sizes is wrong");
+    if (used - p->size + changed.size > total)
+        return ERR_SPACE;
+    TRY(nvm_put_uint(e->nvm, KEY_USED, used - p->size + changed.size));
+    return store_record(e, &changed);
 }
 
 /* --- which one is enabled --------------------------------------------------------------------- */

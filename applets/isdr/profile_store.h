@@ -6,6 +6,7 @@
 #ifndef APPLETS_ISDR_PROFILE_STORE_H
 #define APPLETS_ISDR_PROFILE_STORE_H
 
+#include "applets/isdp/install.h"
 #include "os/euicc.h"
 
 enum {
@@ -42,7 +43,7 @@ struct profile {
 /* A new one, to be added. */
 struct profile_new {
     struct rd metadata, dp_proprietary, ci_pkid;
-    struct rd elements; /* the profile package */
+    struct install *install; /* finished; made for the index that it is added with */
     bool preloaded;
 };
 
@@ -72,10 +73,15 @@ int profile_free_memory(struct euicc *e, uint64_t *ret);
 /* The AID that the next profile gets, or ERR_SPACE. */
 int profile_next_index(struct euicc *e, uint16_t *ret);
 
+/* A reader of profile packages as this card's settings want it, for upp_free(). */
+struct upp *profile_upp(struct euicc *e, struct install *install, uint64_t max, struct rd iccid);
+
 /* ERR_SPACE when it does not fit. */
 int profile_add(struct euicc *e, uint16_t index, const struct profile_new *p);
 int profile_remove(struct euicc *e, const struct profile *p);
 int profile_set_nickname(struct euicc *e, const struct profile *p, struct rd nickname);
+/* Contents of a StoreMetadataRequest in place of the old; ERR_SPACE when they do not fit. */
+int profile_update_metadata(struct euicc *e, const struct profile *p, struct rd metadata);
 
 int profile_enabled(struct euicc *e, uint16_t *ret_index);
 int profile_get_switch(struct euicc *e, struct profile_switch *ret);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "applets/isdp/upp.h"
+#include "applets/isdp/install.h"
 #include "asn1/der.h"
 #include "os/err.h"
 #include "os/tlv.h"
@@ -16,6 +16,8 @@ enum {
     SMALL = 1 << 1,       /* fewer octets are allowed than come */
     ICCID_LEN = 10,
     MAX_MAJOR = 3,
+    PROFILE = 0x0010,
+    ROOM = 1 << 18,
 };
 
 /* The ICCID of the header as the metadata has it, so that packages get past the comparison. */
@@ -52,12 +54,36 @@ static int load(struct upp *u, struct rd package, uint32_t pieces, struct wr *re
     return result;
 }
 
-static struct upp *new_upp(size_t max, const uint8_t iccid[ICCID_LEN], const struct trace *trace)
+static struct upp *new_upp(size_t max, const uint8_t iccid[ICCID_LEN], struct install *install,
+                           const struct trace *trace)
 {
-    struct upp *u = upp_new(max, MAX_MAJOR, rd_of(iccid, ICCID_LEN), trace);
+    const struct upp_options options = {
+        .max = max,
+        .max_major = MAX_MAJOR,
+        .iccid = rd_of(iccid, ICCID_LEN),
+        .install = install,
+    };
+    struct upp *u = upp_new(&options, trace);
 
     oracle(u != NULL, "there is memory");
     return u;
+}
+
+/* What was installed can be stored and mounted, and takes what it said. */
+static void check_installed(struct install *first, struct install *second)
+{
+    static const struct trace silent = { NULL, NULL };
+    struct nvm *nvm = nvm_open_memory(&silent);
+    struct fs fs;
+
+    oracle(nvm != NULL, "there is memory");
+    oracle(install_size(first) == install_size(second), "both take the same room");
+    oracle(install_size(first) <= 2 * ROOM, "nothing is larger than what is free");
+    oracle(install_store(first, nvm) == 0 && nvm_commit(nvm) == 0, "it can be stored");
+    fs_init(&fs, PROFILE);
+    oracle(fs_load(&fs, nvm) == 0, "its tree is sound");
+    fs_done(&fs);
+    nvm_close(&nvm);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -73,7 +99,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t max = options & SMALL ? in.n / 2 : in.n + 8;
     wr_init_heap(&whole_response, 1024);
     wr_init_heap(&pieces_response, 1024);
-    struct upp *whole = new_upp(max, iccid, &silent), *in_pieces = new_upp(max, iccid, &silent);
+    struct install *first = install_new(PROFILE, ROOM, &silent);
+    struct install *second = install_new(PROFILE, ROOM, &silent);
+    struct upp *whole = new_upp(max, iccid, first, &silent);
+    struct upp *in_pieces = new_upp(max, iccid, second, &silent);
 
     int result = load(whole, in, 0, &whole_response);
     int again = load(in_pieces, in, pieces, &pieces_response);
@@ -85,10 +114,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         oracle(rd_equal(wr_view(&whole_response), wr_view(&pieces_response)),
                "its EUICCResponse is the same");
     }
-    if (result == UPP_OK)
-        oracle(rd_equal(upp_elements(whole), in), "what is kept is what came");
+    if (result == UPP_OK && again == UPP_OK)
+        check_installed(first, second);
     upp_free(&whole);
     upp_free(&in_pieces);
+    install_free(&first);
+    install_free(&second);
     wr_done(&whole_response);
     wr_done(&pieces_response);
     return 0;

@@ -609,7 +609,7 @@ static const struct row refused[] = {
       .plan.upp_change = { "A0/A5", "A506 8100 8400 8B00" },
       .command = LOAD_ELEMENTS,
       .reason = PE_ERROR,
-      .status = PE_NO_FEATURE },
+      .status = PE_NO_RUNTIME },
     { .what = "a mandatory file template that nobody knows",
       .plan.upp_change = { "A0/A6", "A608 0606 67810F01027F" },
       .command = LOAD_ELEMENTS,
@@ -686,8 +686,8 @@ static const struct row refused[] = {
       .command = LOAD_ELEMENTS,
       .reason = INSUFFICIENT_MEMORY },
     { .what = "a profile that is longer than the memory",
-      .setting = "nvm_total=4096",
-      .plan.upp_change = { "A3", "+ BF30820C0A A005 8000 810155 *3075" },
+      .setting = "nvm_total=8192",
+      .plan.upp_change = { "A3", "+ BF3082232F A005 8000 810155 *9000" },
       .command = LOAD_ELEMENTS,
       .reason = INSUFFICIENT_MEMORY },
 };
@@ -781,7 +781,7 @@ START_TEST(memory_fills_up_and_is_given_back)
                              .reason = INSUFFICIENT_MEMORY };
     struct bench b;
 
-    bench_open_set(&b, "nvm_total=4096");
+    bench_open_set(&b, "nvm_total=16384");
     uint64_t all = card_free_memory(&b.card);
     bench_download(&b, 2);
     bench_download(&b, 3);

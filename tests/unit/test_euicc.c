@@ -237,9 +237,9 @@ START_TEST(every_command_and_every_response_is_traced)
     ck_assert_int_eq(told.commands, 2);
     ck_assert_int_eq(told.responses, 2);
     ck_assert_int_eq(told.checks, 1);
-    ask("00FE0000", "6D00");
+    ask("00FD0000", "6D00");
     ck_assert_int_eq(told.checks, 2);
-    ck_assert_ptr_nonnull(strstr(told.last_check, "FE"));
+    ck_assert_ptr_nonnull(strstr(told.last_check, "FD"));
     nvm_cut_after(e.nvm, 0);
     ask("00A4040C 05 0102030405", "9000");
     ask("80E20000 01 01", "");

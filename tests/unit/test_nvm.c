@@ -139,6 +139,29 @@ static void _test_what_is_put_is_found_and_what_is_deleted_is_not(void)
     check_keys("", "b ");
 }
 
+static void _test_a_part_of_a_value_ends_where_the_value_does(void)
+{
+    static const struct {
+        size_t offset, n;
+        const char *want;
+    } parts[] = { { 0, 4, "1234" },    { 0, 3, "123" },       { 1, 2, "23" }, { 3, 1, "4" },
+                  { 0, 0, "" },        { 3, 2, "4" },         { 4, 1, "" },   { 5, 1, "" },
+                  { SIZE_MAX, 1, "" }, { 1, SIZE_MAX, "234" } };
+    bool found;
+
+    put("a", "1234");
+    for (size_t i = 0; i < N_ELEMS(parts); i++) {
+        char text[10] = "";
+        struct wr w;
+        wr_init(&w, text, sizeof text - 1);
+        ck_assert_int_eq(nvm_get_part(nvm, "a", parts[i].offset, parts[i].n, &w, &found), 0);
+        ck_assert(found);
+        ck_assert_str_eq(text, parts[i].want);
+        ck_assert_int_eq(nvm_get_part(nvm, "b", parts[i].offset, parts[i].n, &w, &found), 0);
+        ck_assert(!found);
+    }
+}
+
 static void _test_getting_appends_and_the_writer_knows_when_it_was_too_much(void)
 {
     char text[10] = "";
@@ -466,6 +489,7 @@ static void _test_a_cut_that_is_not_reached_does_nothing(void)
     END_TEST
 
 BOTH(what_is_put_is_found_and_what_is_deleted_is_not)
+BOTH(a_part_of_a_value_ends_where_the_value_does)
 BOTH(getting_appends_and_the_writer_knows_when_it_was_too_much)
 BOTH(any_octets_are_a_value)
 BOTH(aborting_brings_everything_back)
@@ -757,9 +781,10 @@ static struct {
     bool open;
 } failing;
 
-static int f_get(void *be, const char *key, struct wr *ret, bool *ret_found)
+static int f_get(void *be, const char *key, size_t offset, size_t n, struct wr *ret,
+                 bool *ret_found)
 {
-    (void)be, (void)key, (void)ret;
+    (void)be, (void)key, (void)offset, (void)n, (void)ret;
     *ret_found = false;
     return 0;
 }
@@ -857,6 +882,7 @@ int main(void)
     tcase_add_checked_fixture(both, set_up, tear_down);
     tcase_set_timeout(both, 60);
     tcase_add_loop_test(both, what_is_put_is_found_and_what_is_deleted_is_not, 0, N_BACK_ENDS);
+    tcase_add_loop_test(both, a_part_of_a_value_ends_where_the_value_does, 0, N_BACK_ENDS);
     tcase_add_loop_test(both, getting_appends_and_the_writer_knows_when_it_was_too_much, 0,
                         N_BACK_ENDS);
     tcase_add_loop_test(both, any_octets_are_a_value, 0, N_BACK_ENDS);

@@ -64,6 +64,7 @@ static const struct {
     { SET_OTPK_REUSE, { "on", "off" }, { "", "no" } },
     { SET_CRL, { "on", "off" }, { "", "true" } },
     { SET_STRICT_DER, { "on", "off" }, { "", "strict" } },
+    { SET_JAVACARD, { "refuse", "record" }, { "", "on", "refuse|record" } },
 };
 
 START_TEST(every_setting_takes_its_values_and_refuses_others)

@@ -1,0 +1,33 @@
+/* suci.h - the subscription concealed identifier: protection schemes of TS 33.501 C.3, coded as in
+ * TS 24.501 9.11.3.4. */
+#ifndef APPLETS_NAA_SUCI_H
+#define APPLETS_NAA_SUCI_H
+
+#include "os/crypto.h"
+
+enum suci_scheme { SUCI_NULL = 0, SUCI_PROFILE_A = 1, SUCI_PROFILE_B = 2 };
+
+enum {
+    SUCI_MAC_LEN = 8,
+    SUCI_MAX_PLAIN = 64,
+    SUCI_MAX_LEN = 8 + EC_COMPRESSED_LEN + SUCI_MAX_PLAIN + SUCI_MAC_LEN,
+};
+
+/* Contents of the files (TS 31.102 4.2.2, 4.4.11.8, 4.4.11.11); routing.n == 0: no such file. */
+struct suci_inputs {
+    struct rd imsi;
+    unsigned mnc_len; /* 2 or 3 */
+    struct rd routing;
+    struct rd calc_info;
+};
+
+/* The SUCI without its TLV.  ERR_INPUT: the files do not say how. */
+int suci_of_imsi(struct crypto *c, const struct suci_inputs *in, struct wr *ret);
+
+/* The scheme output.  key: the home network's, for A 32 octets, for B a compressed or uncompressed
+ * point.  ephemeral: our private key, for test vectors; n == 0: a fresh one.  ERR_INPUT: the key
+ * is none. */
+int suci_scheme_output(struct crypto *c, enum suci_scheme scheme, struct rd key,
+                       struct rd ephemeral, struct rd plain, struct wr *ret);
+
+#endif

@@ -1,0 +1,18 @@
+/* ota.h - one secured packet from its reception to its answer (ETSI TS 102 225 5, TS 102 226). */
+#ifndef APPLETS_OTA_OTA_H
+#define APPLETS_OTA_OTA_H
+
+#include "os/euicc.h"
+
+/* How the answer may travel. */
+struct ota_transport {
+    struct rd before; /* user data header in front of the answer: its CC covers it */
+    size_t room;      /* octets of an answer packet, without what stands before */
+};
+
+/* Checks the command packet, runs what is in it, and appends the response packet, when one is
+ * asked for, to ret.  0; ERR_INPUT when it is no command packet; another fault.  No transaction
+ * may be open: the counter is committed before the commands run. */
+int ota_receive(struct euicc *e, struct rd packet, const struct ota_transport *by, struct wr *ret);
+
+#endif

@@ -1,0 +1,241 @@
+/* uicc_ber_tlv.c - data objects of BER-TLV EFs, in blocks (TS 102 221 11.3).
+ *
+ * The contents of such an EF are its objects one after the other, then FF.  An object goes out from
+ * a copy, so that it stays one object whatever others write meanwhile; one that comes in is stored
+ * when it is whole, and not at all if its last block never comes. */
+#include <string.h>
+
+#include "os/euicc.h"
+#include "os/tlv.h"
+#include "os/uicc.h"
+
+enum {
+    P2_FIRST = 0x80,
+    P2_RFU = 0x60,
+    SFI_MASK = 0x1F,
+
+    TAG_TAG_LIST = 0x5C,
+    UNWRITTEN = 0xFF,
+
+    /* Octets of a block when Le does not say.  A terminal that takes the second octet of 62F1 for
+     * a length, as T=0 has it for 61xx, asks for more than this and is corrected by 6Cxx. */
+    BLOCK = 240,
+};
+
+static struct rd objects_of(const struct wr *contents)
+{
+    struct rd all = wr_view(contents), in = all;
+    struct tlv t;
+
+    while (in.n > 0 && in.p[0] != UNWRITTEN && tlv_get(&in, &t) == 0)
+        continue;
+    return rd_of(all.p, all.n - in.n);
+}
+
+static int read_contents(struct session *s, uint16_t ef, struct wr *ret)
+{
+    const struct fs *fs = &s->euicc->uicc.fs;
+
+    wr_init_heap(ret, FS_MAX_EF);
+    int err = fs_read(fs, s->euicc->nvm, ef, 0, fs->nodes[ef].size, ret);
+    if (err == 0)
+        err = wr_failed(ret);
+    if (err != 0)
+        wr_done(ret);
+    return err;
+}
+
+static int check_p1p2(const struct session *s, const struct apdu *a)
+{
+    if (a->p1 != 0 || (a->p2 & P2_RFU) || (a->p2 & SFI_MASK) == SFI_MASK)
+        return uicc_refuse(s, a, SW_WRONG_P1P2, "P1 is not 00, or P2 is reserved");
+    return 0;
+}
+
+static int find_target(struct session *s, const struct apdu *a, unsigned mode, uint16_t *ret)
+{
+    const struct uicc_wanted w = { .sfi = a->p2 & SFI_MASK,
+                                   .kinds = 1u << FS_KIND_BER_TLV,
+                                   .mode = mode };
+
+    TRY(uicc_target(s, a, &w, ret));
+    return w.sfi != 0 ? uicc_go(s, *ret, false) : 0;
+}
+
+/* A tag as the number that its octets make, alone in a command's data. */
+static int parse_tag(struct rd data, uint32_t *ret)
+{
+    uint8_t octets[4] = { 0 };
+    struct rd in = rd_of(octets, data.n + 1);
+    size_t len;
+
+    if (data.n == 0 || data.n >= sizeof octets)
+        return ERR_INPUT;
+    memcpy(octets, data.p, data.n); /* and 00 for a length, to be read as an object's head */
+    TRY(tlv_header(&in, ret, &len));
+    return in.n == 0 ? 0 : ERR_INPUT;
+}
+
+/* --- RETRIEVE DATA ---------------------------------------------------------------------------- */
+
+static void put_tags(struct rd objects, struct wr *w)
+{
+    struct tlv t;
+
+    struct wr_mark m = tlv_open(w, TAG_TAG_LIST);
+    while (tlv_get(&objects, &t) == 0) {
+        size_t n = t.tag > 0xFFFF ? 3 : t.tag > 0xFF ? 2 : 1;
+        wr_put(w, t.whole.p, n);
+    }
+    tlv_close(w, m);
+}
+
+static int begin_out(struct session *s, const struct apdu *a)
+{
+    struct transfer *x = &s->transfer;
+    struct wr contents;
+    uint32_t tag;
+    uint16_t ef;
+    struct tlv t;
+    bool found;
+
+    session_end_transfer(s);
+    if (parse_tag(rd_of(a->data, a->lc), &tag) != 0)
+        return uicc_refuse(s, a, SW_WRONG_DATA, "the data is no tag");
+    TRY(find_target(s, a, ACCESS_READ, &ef));
+    TRY(read_contents(s, ef, &contents));
+    wr_init_heap(&x->object, FS_MAX_EF + BLOCK);
+    if (tag == TAG_TAG_LIST)
+        put_tags(objects_of(&contents), &x->object);
+    found = tag == TAG_TAG_LIST || tlv_find(objects_of(&contents), tag, &t);
+    if (tag != TAG_TAG_LIST && found)
+        wr_put_rd(&x->object, t.whole);
+    wr_done(&contents);
+    TRY(wr_failed(&x->object));
+    if (!found)
+        return uicc_refuse(s, a, SW_REFERENCE_NOT_FOUND, "there is no such data object");
+    x->way = TRANSFER_OUT;
+    x->ef = ef;
+    x->done = 0;
+    return 0;
+}
+
+int uicc_retrieve_data(struct session *s, const struct apdu *a, struct wr *rsp)
+{
+    struct transfer *x = &s->transfer;
+
+    TRY(check_p1p2(s, a));
+    if (a->p2 & P2_FIRST)
+        TRY(begin_out(s, a));
+    else if (a->lc != 0)
+        return uicc_refuse(s, a, SW_WRONG_LENGTH, "a next block has no data");
+    else if (x->way != TRANSFER_OUT)
+        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "no data object is on its way");
+    size_t left = x->object.n - x->done;
+    size_t block = a->le == 0 || a->le == APDU_MAX_SHORT_LE ? BLOCK : a->le;
+    size_t n = left < block ? left : block;
+    wr_put(rsp, x->object.p + x->done, n);
+    x->done += n;
+    if (n < left)
+        return SW_MORE_DATA;
+    session_end_transfer(s);
+    return 0;
+}
+
+/* --- SET DATA --------------------------------------------------------------------------------- */
+
+/* The EF's objects with this one in the place of its namesake; without contents it only takes the
+ * namesake away. */
+static int put_objects(struct rd objects, const struct tlv *changed, struct wr *ret)
+{
+    struct tlv t;
+
+    while (tlv_get(&objects, &t) == 0)
+        if (t.tag != changed->tag)
+            wr_put_rd(ret, t.whole);
+    if (changed->value.n > 0)
+        wr_put_rd(ret, changed->whole);
+    return wr_failed(ret) == 0 ? 0 : ERR_SPACE;
+}
+
+/* Stores these octets as the contents, FF to the end; the file grows if it must and may. */
+static int write_contents(struct session *s, uint16_t ef, struct wr *contents)
+{
+    struct euicc *e = s->euicc;
+    struct fs *fs = &e->uicc.fs;
+    const struct fs_node *n = &fs->nodes[ef];
+
+    if (contents->n > n->size) {
+        if ((n->max_size != 0 && contents->n > n->max_size) ||
+            contents->n - n->size > uicc_free_memory(e))
+            return ERR_SPACE;
+        e->uicc.changed = true;
+        TRY(fs_resize(fs, e->nvm, ef, (uint32_t)contents->n, rd_of(NULL, 0)));
+    }
+    while (contents->n < n->size && !contents->failed)
+        wr_put_u8(contents, UNWRITTEN);
+    TRY(wr_failed(contents));
+    return fs_write(fs, e->nvm, ef, 0, wr_view(contents));
+}
+
+static int store_object(struct session *s, const struct tlv *object)
+{
+    struct wr before, after;
+
+    TRY(read_contents(s, s->transfer.ef, &before));
+    wr_init_heap(&after, FS_MAX_EF);
+    int err = put_objects(objects_of(&before), object, &after);
+    if (err == 0)
+        err = write_contents(s, s->transfer.ef, &after);
+    wr_done(&before);
+    wr_done(&after);
+    return err;
+}
+
+static int begin_in(struct session *s, const struct apdu *a)
+{
+    uint16_t ef;
+
+    session_end_transfer(s);
+    TRY(find_target(s, a, ACCESS_UPDATE, &ef));
+    wr_init_heap(&s->transfer.object, FS_MAX_EF);
+    s->transfer.way = TRANSFER_IN;
+    s->transfer.ef = ef;
+    return 0;
+}
+
+/* What came so far: more is to come, or it is whole and stored. */
+static int take_object(struct session *s, const struct apdu *a)
+{
+    struct rd in = wr_view(&s->transfer.object), head = in;
+    struct tlv object;
+    uint32_t tag;
+    size_t len;
+
+    if (tlv_get(&in, &object) != 0) {
+        bool readable = tlv_header(&head, &tag, &len) == 0;
+        if (readable && len > FS_MAX_EF)
+            return uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "the data object is too long");
+        return SW_MORE_DATA_EXPECTED;
+    }
+    if (in.n != 0 || object.tag == TAG_TAG_LIST)
+        return uicc_refuse(s, a, SW_WRONG_DATA, "this is not one data object");
+    return store_object(s, &object);
+}
+
+int uicc_set_data(struct session *s, const struct apdu *a, struct wr *rsp)
+{
+    struct transfer *x = &s->transfer;
+
+    (void)rsp;
+    TRY(check_p1p2(s, a));
+    if (a->p2 & P2_FIRST)
+        TRY(begin_in(s, a));
+    else if (x->way != TRANSFER_IN)
+        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "no data object is on its way");
+    wr_put(&x->object, a->data, a->lc);
+    int result = wr_failed(&x->object) == 0 ? take_object(s, a) : SW_NOT_ENOUGH_MEMORY;
+    if (result != SW_MORE_DATA_EXPECTED)
+        session_end_transfer(s);
+    return result;
+}

@@ -1,0 +1,365 @@
+/* uicc_fcp.c - the FCP template, as SELECT answers it (TS 102 221 11.1.1.3) and as CREATE FILE
+ * brings it (TS 102 222 6.3). */
+#include <string.h>
+
+#include "os/euicc.h"
+#include "os/tlv.h"
+#include "os/uicc.h"
+
+enum {
+    TAG_FCP = 0x62,
+    TAG_FILE_SIZE = 0x80,
+    TAG_FILE_DESCRIPTOR = 0x82,
+    TAG_FILE_ID = 0x83,
+    TAG_DF_NAME = 0x84,
+    TAG_SHORT_FILE_ID = 0x88,
+    TAG_LIFE_CYCLE = 0x8A,
+    TAG_SECURITY_REFERENCED = 0x8B,
+    TAG_SECURITY_COMPACT = 0x8C,
+    TAG_PROPRIETARY = 0xA5,
+    TAG_PIN_STATUS = 0xC6,
+
+    /* Within A5. */
+    TAG_UICC_CHARACTERISTICS = 0x80,
+    TAG_AVAILABLE_MEMORY = 0x83,
+    TAG_FILE_DETAILS = 0x84,
+    TAG_RESERVED_SIZE = 0x85,
+    TAG_MAXIMUM_SIZE = 0x86,
+    TAG_SYSTEM_COMMANDS = 0x87,
+    TAG_SPECIAL_INFORMATION = 0xC0,
+    TAG_FILLING_PATTERN = 0xC1,
+    TAG_REPEAT_PATTERN = 0xC2,
+
+    /* Within C6. */
+    TAG_PS_DO = 0x90,
+    TAG_KEY_REFERENCE = 0x83,
+
+    CHARACTERISTICS = 0x71,     /* clock may stop; 1.8 V and 3 V */
+    TERMINAL_CAPABILITY = 0x01, /* is supported */
+    DER_CODING = 0x01,
+
+    SHAREABLE = 0x40, /* file descriptor byte */
+    DATA_CODING = 0x21,
+    SFI_SHIFT = 3,
+    SFI_MAX = 30,
+    N_KINDS = FS_KIND_BER_TLV + 1,
+};
+
+/* File descriptor byte without its shareable bit, by enum fs_kind (TS 102 221 11.1.1.4.3). */
+static const uint8_t descriptors[N_KINDS] = {
+    [FS_KIND_MF] = 0x38,          [FS_KIND_DF] = 0x38,     [FS_KIND_ADF] = 0x38,
+    [FS_KIND_TRANSPARENT] = 0x01, [FS_KIND_LINEAR] = 0x02, [FS_KIND_CYCLIC] = 0x06,
+    [FS_KIND_BER_TLV] = 0x39,
+};
+
+/* --- out -------------------------------------------------------------------------------------- */
+
+static void put_octets(struct wr *w, uint32_t tag, uint32_t v, size_t n)
+{
+    const uint8_t octets[] = { (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8),
+                               (uint8_t)v };
+
+    tlv_put(w, tag, rd_of(octets + sizeof octets - n, n));
+}
+
+/* A size: two octets, more if they are needed. */
+static void put_size(struct wr *w, uint32_t tag, uint32_t v)
+{
+    put_octets(w, tag, v, v <= UINT16_MAX ? 2 : 4);
+}
+
+static void put_descriptor(const struct fs_node *n, struct wr *w)
+{
+    struct wr_mark m = tlv_open(w, TAG_FILE_DESCRIPTOR);
+    wr_put_u8(w, (uint8_t)(descriptors[n->kind] | (n->shareable ? SHAREABLE : 0)));
+    wr_put_u8(w, DATA_CODING);
+    if (n->kind == FS_KIND_LINEAR || n->kind == FS_KIND_CYCLIC) {
+        unsigned records = fs_records(n);
+        wr_put_u8(w, 0);
+        wr_put_u8(w, n->record_len);
+        wr_put_u8(w, (uint8_t)(records < UINT8_MAX ? records : UINT8_MAX));
+    }
+    tlv_close(w, m);
+}
+
+/* A5 of the MF, an ADF or a DF; only the first two speak for the UICC. */
+static void put_df_proprietary(const struct euicc *e, enum fs_kind kind, struct wr *w)
+{
+    struct wr_mark m = tlv_open(w, TAG_PROPRIETARY);
+    if (kind != FS_KIND_DF)
+        tlv_put_u8(w, TAG_UICC_CHARACTERISTICS, CHARACTERISTICS);
+    if (uicc_has_files(&e->uicc))
+        put_octets(w, TAG_AVAILABLE_MEMORY, uicc_free_memory(e), 4);
+    if (kind != FS_KIND_DF)
+        tlv_put_u8(w, TAG_SYSTEM_COMMANDS, TERMINAL_CAPABILITY);
+    tlv_close(w, m);
+}
+
+static void put_ef_proprietary(const struct fs_node *n, struct wr *w)
+{
+    if (n->kind != FS_KIND_BER_TLV && n->special == 0)
+        return;
+    struct wr_mark m = tlv_open(w, TAG_PROPRIETARY);
+    if (n->kind == FS_KIND_BER_TLV) {
+        put_size(w, TAG_RESERVED_SIZE, n->size);
+        if (n->max_size != 0)
+            put_size(w, TAG_MAXIMUM_SIZE, n->max_size);
+        tlv_put_u8(w, TAG_FILE_DETAILS, DER_CODING);
+    }
+    if (n->special != 0)
+        tlv_put_u8(w, TAG_SPECIAL_INFORMATION, n->special);
+    tlv_close(w, m);
+}
+
+static void put_security(const struct fs_node *n, struct wr *w)
+{
+    const uint8_t reference[] = { (uint8_t)(n->arr_fid >> 8), (uint8_t)n->arr_fid, n->arr_record };
+    static const uint8_t nothing_allowed[] = { 0x00 }; /* compact: no access mode is listed */
+
+    if (n->arr_record != 0)
+        tlv_put(w, TAG_SECURITY_REFERENCED, rd_of(reference, sizeof reference));
+    else
+        tlv_put(w, TAG_SECURITY_COMPACT, rd_of(nothing_allowed, sizeof nothing_allowed));
+}
+
+/* C6: which of the DF's PINs are enabled, then which they are (TS 102 221 9.5.2). */
+static int put_pin_status(const struct session *s, uint16_t node, struct wr *w)
+{
+    const struct access_context c = uicc_access(s);
+    const struct fs_node *n = &c.fs->nodes[node];
+    uint8_t enabled[(FS_MAX_PINS + 7) / 8] = { 0 };
+    struct pin pin;
+    bool found;
+
+    if (n->n_pins == 0)
+        return 0;
+    for (size_t i = 0; i < n->n_pins; i++) {
+        TRY(access_find_pin(&c, node, n->pins[i], &pin, &found));
+        if (found && (pin.attributes & PIN_ENABLED))
+            enabled[i / 8] |= (uint8_t)(0x80 >> i % 8);
+        if (found)
+            crypto_wipe(&pin, sizeof pin);
+    }
+    struct wr_mark m = tlv_open(w, TAG_PIN_STATUS);
+    tlv_put(w, TAG_PS_DO, rd_of(enabled, (n->n_pins + 7u) / 8));
+    for (size_t i = 0; i < n->n_pins; i++)
+        tlv_put_u8(w, TAG_KEY_REFERENCE, n->pins[i]);
+    tlv_close(w, m);
+    return 0;
+}
+
+/* Without a profile there is an MF and nothing in it. */
+static void put_empty_mf(const struct euicc *e, struct wr *w)
+{
+    static const struct fs_node mf = { .kind = FS_KIND_MF, .shareable = true };
+
+    put_descriptor(&mf, w);
+    put_octets(w, TAG_FILE_ID, FID_MF, 2);
+    put_df_proprietary(e, FS_KIND_MF, w);
+    tlv_put_u8(w, TAG_LIFE_CYCLE, FS_LCS_ACTIVATED);
+}
+
+static int put_node(const struct session *s, uint16_t node, struct wr *w)
+{
+    const struct euicc *e = s->euicc;
+    const struct fs_node *n = &e->uicc.fs.nodes[node];
+
+    put_descriptor(n, w);
+    put_octets(w, TAG_FILE_ID, n->fid, 2);
+    if (n->kind == FS_KIND_ADF)
+        tlv_put(w, TAG_DF_NAME, rd_of(n->aid, n->aid_len));
+    if (fs_is_df(n))
+        put_df_proprietary(e, n->kind, w);
+    else
+        put_ef_proprietary(n, w);
+    tlv_put_u8(w, TAG_LIFE_CYCLE, n->life_cycle);
+    put_security(n, w);
+    if (fs_is_df(n))
+        return put_pin_status(s, node, w);
+    put_size(w, TAG_FILE_SIZE, n->size);
+    const uint8_t sfi = (uint8_t)(n->sfi << SFI_SHIFT);
+    tlv_put(w, TAG_SHORT_FILE_ID, rd_of(&sfi, n->sfi != 0));
+    return 0;
+}
+
+int uicc_put_fcp(struct session *s, uint16_t node, struct wr *ret)
+{
+    const struct euicc *e = s->euicc;
+    int err = 0;
+
+    struct wr_mark m = tlv_open(ret, TAG_FCP);
+    if (uicc_has_files(&e->uicc))
+        err = put_node(s, node, ret);
+    else
+        put_empty_mf(e, ret);
+    tlv_close(ret, m);
+    return err;
+}
+
+/* --- in --------------------------------------------------------------------------------------- */
+
+/* A number of up to four octets. */
+static int take_number(struct rd body, uint32_t tag, uint32_t *ret)
+{
+    struct tlv t;
+    uint32_t v = 0;
+
+    if (!tlv_find(body, tag, &t) || t.value.n == 0 || t.value.n > 4)
+        return ERR_INPUT;
+    for (size_t i = 0; i < t.value.n; i++)
+        v = v << 8 | t.value.p[i];
+    *ret = v;
+    return 0;
+}
+
+static int parse_descriptor(struct rd body, struct fs_node *n)
+{
+    struct tlv t;
+
+    if (!tlv_find(body, TAG_FILE_DESCRIPTOR, &t) || t.value.n < 2 || (t.value.p[0] & 0x80) != 0)
+        return ERR_INPUT;
+    n->shareable = t.value.p[0] & SHAREABLE;
+    unsigned kind = FS_KIND_DF;
+    while (kind < N_KINDS && descriptors[kind] != (t.value.p[0] & ~SHAREABLE))
+        kind++;
+    if (kind == N_KINDS)
+        return ERR_INPUT;
+    n->kind = (enum fs_kind)kind;
+    if (n->kind != FS_KIND_LINEAR && n->kind != FS_KIND_CYCLIC)
+        return 0;
+    if (t.value.n < 4 || t.value.p[2] != 0 || t.value.p[3] == 0)
+        return ERR_INPUT;
+    n->record_len = t.value.p[3];
+    return 0;
+}
+
+/* FID, life cycle and security attributes: every file has them. */
+static int parse_common(struct rd body, struct fs_node *n)
+{
+    enum { FID_RFU = 0x3FFF, FID_ALL = 0xFFFF };
+    uint32_t fid, life_cycle = FS_LCS_ACTIVATED;
+    struct tlv t;
+
+    TRY(take_number(body, TAG_FILE_ID, &fid));
+    if (fid > UINT16_MAX || fid == FID_MF || fid == FID_CURRENT_ADF || fid == FID_RFU ||
+        fid == FID_ALL)
+        return ERR_INPUT;
+    n->fid = (uint16_t)fid;
+    if (tlv_find(body, TAG_LIFE_CYCLE, &t))
+        TRY(take_number(body, TAG_LIFE_CYCLE, &life_cycle));
+    if (life_cycle == 0 || life_cycle >= FS_LCS_TERMINATED)
+        return ERR_INPUT;
+    n->life_cycle = (uint8_t)life_cycle;
+    if (!tlv_find(body, TAG_SECURITY_REFERENCED, &t) || t.value.n != 3)
+        return ERR_INPUT; /* attributes by reference are the only ones there are */
+    n->arr_fid = (uint16_t)(t.value.p[0] << 8 | t.value.p[1]);
+    n->arr_record = t.value.p[2];
+    return 0;
+}
+
+/* Key references, each in an 83, of a PIN status template. */
+static int parse_pins(struct rd body, struct fs_node *n)
+{
+    struct tlv template, t;
+    struct rd in;
+
+    if (!tlv_find(body, TAG_PIN_STATUS, &template))
+        return 0;
+    for (in = template.value; in.n > 0;) {
+        TRY(tlv_get(&in, &t));
+        if (t.tag != TAG_KEY_REFERENCE)
+            continue;
+        if (t.value.n != 1 || n->n_pins == FS_MAX_PINS)
+            return ERR_INPUT;
+        n->pins[n->n_pins++] = t.value.p[0];
+    }
+    return 0;
+}
+
+static int parse_df(struct rd body, struct fs_node *n)
+{
+    struct tlv t;
+
+    if (tlv_find(body, TAG_DF_NAME, &t)) {
+        if (t.value.n < 5 || t.value.n > FS_AID_MAX)
+            return ERR_INPUT;
+        n->kind = FS_KIND_ADF;
+        n->aid_len = (uint8_t)t.value.n;
+        memcpy(n->aid, t.value.p, t.value.n);
+    }
+    return parse_pins(body, n);
+}
+
+/* Absent means the low bits of the FID, empty means none (TS 102 221 11.1.1.4.8). */
+static int parse_sfi(struct rd body, struct fs_node *n)
+{
+    struct tlv t;
+
+    n->sfi = n->fid & 0x1F;
+    if (tlv_find(body, TAG_SHORT_FILE_ID, &t)) {
+        if (t.value.n > 1 || (t.value.n == 1 && (t.value.p[0] & 0x07) != 0))
+            return ERR_INPUT;
+        n->sfi = t.value.n == 0 ? 0 : t.value.p[0] >> SFI_SHIFT;
+        if (t.value.n == 1 && (n->sfi == 0 || n->sfi > SFI_MAX))
+            return ERR_INPUT;
+    }
+    if (n->sfi > SFI_MAX)
+        n->sfi = 0;
+    return 0;
+}
+
+static int parse_ef(struct rd body, struct fs_node *n, struct fill *fill)
+{
+    struct tlv proprietary = { 0 }, t;
+
+    TRY(take_number(body, TAG_FILE_SIZE, &n->size));
+    if (n->size == 0 && n->kind != FS_KIND_BER_TLV)
+        return ERR_INPUT;
+    if (n->record_len != 0 && n->size % n->record_len != 0)
+        return ERR_INPUT;
+    TRY(parse_sfi(body, n));
+    if (!tlv_find(body, TAG_PROPRIETARY, &proprietary))
+        return 0;
+    if (tlv_find(proprietary.value, TAG_SPECIAL_INFORMATION, &t) && t.value.n == 1)
+        n->special = t.value.p[0];
+    if (n->kind == FS_KIND_BER_TLV && tlv_find(proprietary.value, TAG_MAXIMUM_SIZE, &t))
+        TRY(take_number(proprietary.value, TAG_MAXIMUM_SIZE, &n->max_size));
+    fill->repeat = tlv_find(proprietary.value, TAG_REPEAT_PATTERN, &t);
+    if (fill->repeat || tlv_find(proprietary.value, TAG_FILLING_PATTERN, &t))
+        fill->pattern = t.value;
+    return 0;
+}
+
+int uicc_parse_fcp(struct rd in, struct fs_node *ret, struct fill *ret_fill)
+{
+    struct fs_node n = { 0 };
+    struct fill fill = { 0 };
+    struct tlv fcp;
+
+    if (tlv_expect(&in, TAG_FCP, &fcp) != 0 || in.n != 0 || !tlv_all_whole(fcp.value))
+        return ERR_INPUT;
+    TRY(parse_descriptor(fcp.value, &n));
+    TRY(parse_common(fcp.value, &n));
+    TRY(fs_is_df(&n) ? parse_df(fcp.value, &n) : parse_ef(fcp.value, &n, &fill));
+    *ret = n;
+    *ret_fill = fill;
+    return 0;
+}
+
+int uicc_parse_resize(struct rd in, uint16_t *ret_fid, uint32_t *ret_size, struct fill *ret_fill)
+{
+    struct tlv fcp, proprietary, t;
+    struct fill fill = { 0 };
+    uint32_t fid;
+
+    if (tlv_expect(&in, TAG_FCP, &fcp) != 0 || in.n != 0 || !tlv_all_whole(fcp.value))
+        return ERR_INPUT;
+    TRY(take_number(fcp.value, TAG_FILE_ID, &fid));
+    TRY(take_number(fcp.value, TAG_FILE_SIZE, ret_size));
+    if (tlv_find(fcp.value, TAG_PROPRIETARY, &proprietary) &&
+        tlv_find(proprietary.value, TAG_FILLING_PATTERN, &t))
+        fill.pattern = t.value;
+    *ret_fid = (uint16_t)fid;
+    *ret_fill = fill;
+    return fid <= UINT16_MAX ? 0 : ERR_INPUT;
+}
