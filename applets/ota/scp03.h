@@ -7,6 +7,7 @@
 
 #include "applets/ota/scp80.h"
 #include "card/apdu.h"
+#include "card/sw.h"
 
 enum {
     SCP_CHALLENGE_LEN = 8,
@@ -20,7 +21,6 @@ enum {
     SCP_R_MAC = 0x10,
     SCP_R_ENC = 0x20,
 
-    SW_WRONG_SM_OBJECTS = 0x6988, /* ISO 7816-4 5.6: incorrect secure messaging data objects */
 };
 
 struct scp03 {
