@@ -31,6 +31,7 @@ const char *sw_text(uint16_t sw)
         { SW_INVALIDATED, 0xFFFF, "referenced data invalidated" },
         { SW_CONDITIONS_OF_USE, 0xFFFF, "conditions of use not satisfied" },
         { SW_NO_EF_SELECTED, 0xFFFF, "no EF selected" },
+        { SW_WRONG_SM_OBJECTS, 0xFFFF, "secure messaging data objects incorrect" },
         { SW_WRONG_DATA, 0xFFFF, "incorrect parameters in the data field" },
         { SW_FUNCTION_NOT_SUPPORTED, 0xFFFF, "function not supported" },
         { SW_FILE_NOT_FOUND, 0xFFFF, "file or application not found" },

@@ -36,6 +36,8 @@ enum { AID_MAX_LEN = 16 };
 
 enum { ENVELOPE_NOT_MINE = -100 };
 
+enum { WRAP_MAX = 32 };
+
 struct applet {
     const char *name;
     uint8_t aid[AID_MAX_LEN];
@@ -56,6 +58,12 @@ struct applet {
     /* SELECT: is this, which no applet and no ADF begins with, the AID of an application of the
      * enabled profile that it serves?  select() follows. */
     int (*claims_aid)(struct session *s, struct rd aid, bool *ret_claimed);
+    /* Secure messaging.  unwrap: a command of a secured class, without which such classes are
+     * refused; takes a's data out of it, into memory that lives until the command ended.  0, a
+     * status word that refuses, or a fault.  wrap: the answer to such a command, when it is not an
+     * error; appends WRAP_MAX octets at most.  0 or a fault. */
+    int (*unwrap)(struct session *s, struct apdu *a);
+    int (*wrap)(struct session *s, uint16_t sw, struct wr *rsp);
     /* ENVELOPE: ENVELOPE_NOT_MINE when it is for somebody else. */
     int (*envelope)(struct session *s, struct rd data, struct wr *rsp);
 };

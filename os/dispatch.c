@@ -86,16 +86,39 @@ static uint16_t settle(struct session *s, uint16_t sw)
     return err != 0 ? dispatch_fault_sw(err) : sw;
 }
 
-uint16_t dispatch(struct session *s, const struct cla *cla, const struct apdu *a)
+/* 0, or the status word that refuses a command.  The selection may have ended since its class was
+ * looked at. */
+static uint16_t unwrap(struct session *s, struct apdu *a)
+{
+    if (s->selected == NULL || s->selected->unwrap == NULL)
+        return SW_NO_SECURE_MESSAGING;
+    int result = s->selected->unwrap(s, a);
+    return result < 0 ? dispatch_fault_sw(result) : (uint16_t)result;
+}
+
+/* The answer is as secure as its command was: by the applet that is selected now, which knows
+ * whether it was the one. */
+static uint16_t wrap(struct session *s, uint16_t sw, struct wr *rsp)
+{
+    if (s->selected == NULL || s->selected->wrap == NULL)
+        return sw;
+    int err = s->selected->wrap(s, sw, rsp);
+    return err != 0 ? dispatch_fault_sw(err) : sw;
+}
+
+uint16_t dispatch(struct session *s, const struct cla *cla, const struct apdu *command)
 {
     struct euicc *e = s->euicc;
+    struct apdu plain = *command, *a = &plain;
     uint16_t sw;
 
     uicc_follow(s);
-    const struct command *row = find(s, cla, a->ins, &sw);
-
     wr_clear(&e->answer);
     s->commands++;
+    sw = cla->secured ? unwrap(s, a) : 0;
+    if (sw != 0)
+        return sw;
+    const struct command *row = find(s, cla, a->ins, &sw);
     if (row == NULL) {
         trace_check(&e->trace, "INS %02X on channel %u: %s, %s selected", a->ins, s->channel,
                     sw_text(sw), s->selected != NULL ? s->selected->name : "MF");
@@ -109,15 +132,17 @@ uint16_t dispatch(struct session *s, const struct cla *cla, const struct apdu *a
     int result = row->run(s, a, &e->answer);
     if (result == 0)
         result = wr_failed(&e->answer);
-    if (result == 0 && !chain_reserve(&s->chain, a, e->answer.n))
+    if (result == 0 && !chain_reserve(&s->chain, a, e->answer.n + (cla->secured ? WRAP_MAX : 0)))
         result = ERR_NOMEM;
     if (result < 0 && result != ERR_INPUT) /* what is wrong with input is told where it is known */
         trace_check(&e->trace, "%s: %s (%s)", row->name, err_name(result), row->spec);
     sw = result < 0 ? dispatch_fault_sw(result) : result > 0 ? (uint16_t)result : (uint16_t)SW_OK;
     sw = settle(s, sw);
+    if (cla->secured && may_bring_data(sw))
+        sw = wrap(s, sw, &e->answer);
     if (!may_bring_data(sw))
         wr_clear(&e->answer);
-    if (sw == SW_OK && (row->needs & WITH_LE) && a->le == 0 && e->answer.n > 0) {
+    if (sw == SW_OK && !cla->secured && (row->needs & WITH_LE) && a->le == 0 && e->answer.n > 0) {
         sw = (uint16_t)(SW_WRONG_LE | (e->answer.n & 0xFF));
         wr_clear(&e->answer);
     }

@@ -6,7 +6,7 @@
 
 /* Runs a complete command; its answer is in s->euicc->answer.  Returns the status word.  What was
  * stored is committed where ISO 7816-4 5.6 calls it changed (90xx, 91xx, 63xx), else undone. */
-uint16_t dispatch(struct session *s, const struct cla *cla, const struct apdu *a);
+uint16_t dispatch(struct session *s, const struct cla *cla, const struct apdu *command);
 
 /* The one table of faults against status words. */
 uint16_t dispatch_fault_sw(int err);

@@ -103,13 +103,21 @@ static struct session *session_of(struct euicc *e, uint8_t channel)
     return e->sessions[channel];
 }
 
+/* Secure messaging is between a terminal and an applet that knows it.  It covers whole commands. */
+static bool takes_secured(const struct euicc *e, const struct cla *cla)
+{
+    const struct session *s = e->sessions[cla->channel];
+
+    return !cla->chained && s != NULL && s->selected != NULL && s->selected->unwrap != NULL;
+}
+
 static size_t run(struct euicc *e, struct apdu *a, uint8_t *response)
 {
     struct cla cla;
     uint16_t sw = cla_parse(a->cla, &cla);
 
     wr_clear(&e->answer);
-    if (sw == SW_OK && cla.secured)
+    if (sw == SW_OK && cla.secured && !takes_secured(e, &cla))
         sw = SW_NO_SECURE_MESSAGING;
     if (sw == SW_OK && !channel_is_open(&e->channels, cla.channel))
         sw = SW_NO_CHANNEL;

@@ -3,7 +3,7 @@
  *   1 apdu_parse         6700        card/apdu.c
  *   2 cla_parse, channel 6E00, 6881  card/apdu.c, card/channel.c
  *   3 chain_take         6883        card/chain.c
- *   4 dispatch           6E00, 6D00  os/dispatch.c: finds the row, checks what it needs
+ *   4 dispatch           6882, 6D00  os/dispatch.c: unwraps, finds the row, checks what it needs
  *   5 row->run                       os/uicc.c or applets/
  *   6 commit or abort    6581        os/dispatch.c
  *   7 chain_answer       61xx        card/chain.c

@@ -325,7 +325,7 @@ static int switch_profiles(struct euicc *e, const struct profile_switch *next, b
     TRY(profile_set_switch(e, next));
     TRY(notification_last(e, &before.last_notification));
     undo->pending = false;
-    if (refresh && cat_queue_refresh(&e->cat, refresh_ended)) {
+    if (refresh && cat_queue_refresh(&e->cat, CAT_PROFILE_STATE_CHANGE, refresh_ended)) {
         *undo = before;
         undo->pending = true;
         return 0; /* the files follow when it ends */
@@ -540,7 +540,7 @@ static int settle_after_reset(struct euicc *e, uint16_t was_enabled, struct prof
     now->resumes = NO_PROFILE;
     TRY(notify(e, now->enabled, EVENT_ENABLE));
     TRY(profile_set_switch(e, now));
-    return cat_queue_refresh(&e->cat, refresh_ended) ? 0 : want_enabled(e);
+    return cat_queue_refresh(&e->cat, CAT_UICC_RESET, refresh_ended) ? 0 : want_enabled(e);
 }
 
 static int memory_reset(struct euicc *e, uint32_t options)

@@ -56,12 +56,24 @@ int sd_refuse(const struct session *s, const char *command, int sw, const char *
     return sw;
 }
 
+/* A command in clear where all are to have a MAC ends the secure channel. */
+static int check_covered(struct session *s, const char *command)
+{
+    struct sd_session *is = session_data(s);
+
+    if (secure_channel_covers(&is->channel, s->commands))
+        return 0;
+    secure_channel_end(&is->channel);
+    is->version = 0;
+    return sd_refuse(s, command, SW_SECURITY_STATUS, "it came without the MAC that is agreed");
+}
+
 int sd_check_secured(struct session *s, const char *command)
 {
     const struct sd_session *is = session_data(s);
 
     return is->version != 0
-               ? 0
+               ? check_covered(s, command)
                : sd_refuse(s, command, SW_SECURITY_STATUS, "there is no secure channel");
 }
 
@@ -131,6 +143,7 @@ static void deselect(struct session *s)
     struct sd_session *is = session_data(s);
 
     wr_done(&is->request);
+    secure_channel_end(&is->channel);
 }
 
 /* --- GET DATA --------------------------------------------------------------------------------- */
@@ -205,6 +218,7 @@ static int get_data(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     struct sd sd;
 
+    TRY(check_covered(s, "GET DATA"));
     TRY(sd_selected(s, &sd));
     int result = get_object(s, &sd, (uint32_t)(a->p1 << 8 | a->p2), rsp);
     sd_done(&sd);
@@ -419,6 +433,10 @@ int mno_sd_run(struct euicc *e, const struct ota_target *target, uint8_t version
 /* --- the applet ------------------------------------------------------------------------------- */
 
 static const struct command mno_sd_commands[] = {
+    { true, 0x50, NEEDS_DATA, "INITIALIZE UPDATE", secure_channel_initialize,
+      "GlobalPlatform E.5.1, Amendment D 7.1.1" },
+    { true, 0x82, NEEDS_DATA, "EXTERNAL AUTHENTICATE", secure_channel_authenticate,
+      "GlobalPlatform E.5.2, Amendment D 7.1.2" },
     { true, 0xCA, WITH_LE | EITHER_CLA, "GET DATA", get_data, "GlobalPlatform 11.3" },
     { true, 0xF2, NEEDS_DATA, "GET STATUS", get_status, "GlobalPlatform 11.4" },
     { true, 0xE2, 0, "STORE DATA", store_data, "GlobalPlatform 11.11" },
@@ -438,4 +456,6 @@ const struct applet mno_sd_applet = {
     .select = select_sd,
     .deselect = deselect,
     .claims_aid = claims_aid,
+    .unwrap = secure_channel_unwrap,
+    .wrap = secure_channel_wrap,
 };

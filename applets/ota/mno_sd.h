@@ -3,6 +3,7 @@
 #ifndef APPLETS_OTA_MNO_SD_H
 #define APPLETS_OTA_MNO_SD_H
 
+#include "applets/ota/secure_channel.h"
 #include "applets/ota/target.h"
 
 extern const struct applet mno_sd_applet;
@@ -25,6 +26,7 @@ struct sd_session {
     struct wr request; /* blocks of STORE DATA so far */
     unsigned next_block;
     unsigned long last_command; /* of the session that brought a block */
+    struct secure_channel channel;
 };
 
 /* The security domain that is selected: 0, a status word when its profile is enabled no more, or a

@@ -182,22 +182,86 @@ static int answer(struct job *j, const struct ota_transport *by, int status, str
 
     if (!scp80_wants_answer(&j->command, status))
         return 0;
-    if (j->command.spi2 & SPI2_BY_SUBMIT)
-        trace_note(&j->e->trace, "an answer by SMS-SUBMIT is asked for; it is in the report");
     return scp80_put_answer(j->e->crypto, &a, ret);
 }
 
-static int receive(struct job *j, const struct ota_transport *by, struct wr *ret)
+/* --- an answer by SMS-SUBMIT (TS 102 225 5.1.1, TS 31.115 4.3) -------------------------------- */
+
+enum { USER_DATA_MAX = 140 }; /* TS 23.040 9.2.3.16, in octets */
+
+/* Where it cannot be, the answer goes into the report as if it had not been asked for; so does the
+ * answer to a packet that proved nothing: nobody makes this card send short messages. */
+static bool goes_by_submit(const struct job *j, const struct ota_transport *by)
 {
+    if (!(j->command.spi2 & SPI2_BY_SUBMIT))
+        return false;
+    if (j->trusted && by->sender.n > 0 && cat_can(&j->e->cat, CAT_SEND_SHORT_MESSAGE))
+        return true;
+    trace_note(&j->e->trace, "an answer by SMS-SUBMIT is asked for; it is in the report: %s",
+               j->trusted ? "the terminal cannot send it now" : "the packet proves nothing");
+    return false;
+}
+
+static int submit_ended(struct euicc *e, bool done)
+{
+    if (!done)
+        trace_note(&e->trace, "the terminal did not send the answer's short message");
+    return 0;
+}
+
+/* SMS-SUBMIT (TS 23.040 9.2.2.2) without validity period to who sent the command, eight bits, with
+ * an empty alpha identifier, so that the user is not told (TS 31.111 6.4.10). */
+static int submit(struct job *j, const struct ota_transport *by, struct rd packet)
+{
+    enum { TAG_ALPHA = 0x85, TAG_TPDU = 0x8B };
+    static const uint8_t first[] = { 0x41, 0x00 };    /* SUBMIT with a header; reference */
+    static const uint8_t protocol[] = { 0x00, 0xF6 }; /* TP-PID, TP-DCS */
+    uint8_t octets[CAT_COMMAND_MAX];
+    struct wr w;
+
+    wr_init(&w, octets, sizeof octets);
+    tlv_put(&w, TAG_ALPHA, rd_of(NULL, 0));
+    struct wr_mark m = tlv_open(&w, TAG_TPDU);
+    wr_put(&w, first, sizeof first);
+    wr_put_rd(&w, by->sender);
+    wr_put(&w, protocol, sizeof protocol);
+    wr_put_u8(&w, (uint8_t)(by->before.n + packet.n));
+    wr_put_rd(&w, by->before);
+    wr_put_rd(&w, packet);
+    tlv_close(&w, m);
+    TRY(wr_failed(&w));
+    return cat_queue(&j->e->cat, CAT_SEND_SHORT_MESSAGE, 0, wr_view(&w), submit_ended) ? 0
+                                                                                       : ERR_NOMEM;
+}
+
+static int answer_by_submit(struct job *j, const struct ota_transport *by, int status,
+                            struct rd data)
+{
+    uint8_t octets[USER_DATA_MAX];
+    struct wr packet;
+
+    wr_init(&packet, octets, sizeof octets);
+    TRY(answer(j, by, status, data, &packet));
+    return packet.n > 0 ? submit(j, by, wr_view(&packet)) : 0;
+}
+
+static int receive(struct job *j, const struct ota_transport *report, struct wr *ret)
+{
+    struct ota_transport by = *report;
     struct wr data;
     int status = check(j);
 
     if (status < 0)
         return status;
-    wr_init_heap(&data, by->room);
-    int err = status == SCP80_OK ? run(j, by, &data) : 0;
-    if (err == 0)
-        err = answer(j, by, status, wr_view(&data), ret);
+    bool by_submit = goes_by_submit(j, report);
+    if (by_submit)
+        by.room = USER_DATA_MAX - by.before.n;
+    wr_init_heap(&data, by.room);
+    int err = status == SCP80_OK ? run(j, &by, &data) : 0;
+    if (err == 0 && by_submit)
+        err = answer_by_submit(j, &by, status, wr_view(&data));
+    else if (err == 0)
+        err = answer(j, &by, status, wr_view(&data), ret);
     wr_done(&data);
     return err;
 }

@@ -191,6 +191,8 @@ static int put_keys(struct session *s, const struct sd *sd, const struct apdu *a
     struct scp80_key dek;
 
     TRY(sd_key(s->euicc, sd, is->version, KID_DEK, &dek));
+    if (dek.n > 0 && is->channel.state == CHANNEL_SECURE && is->channel.protocol == 2)
+        memcpy(dek.b, is->channel.scp02.dek, sizeof is->channel.scp02.dek); /* E.4.7 */
     if (dek.n == 0)
         return refuse(s, SW_CONDITIONS_OF_USE, "there is no key to decipher keys with");
     int result = parse(s, a, &dek, &p);

@@ -21,6 +21,8 @@ enum {
     TAG_AID = 0x4F, /* ApplicationInstance */
     TAG_PRIVILEGES = 0x82,
     TAG_LIFE_CYCLE = 0x83,
+    TAG_SYSTEM_PARAMETERS = 0xC9,
+    TAG_PROTOCOL = 0x81, /* in C9: protocol and option (UICC Configuration 4.3.2) */
     TAG_UICC_PARAMETERS = 0xEA,
     TAG_TOOLKIT = 0x80,
     NTH_INSTANCE_AID = 2, /* load package, class, instance */
@@ -53,6 +55,8 @@ static bool parse_instance(struct sd *sd, struct rd instance)
         sd->privileges = t.value;
     if (tlv_find(instance, TAG_LIFE_CYCLE, &t) && t.value.n == 1)
         sd->life_cycle = t.value.p[0];
+    if (tlv_find(instance, TAG_SYSTEM_PARAMETERS, &t))
+        sd->parameters = t.value;
     if (tlv_find(instance, TAG_UICC_PARAMETERS, &parameters) &&
         tlv_find(parameters.value, TAG_TOOLKIT, &t))
         sd->toolkit = t.value;
@@ -121,6 +125,16 @@ int sd_find(struct euicc *e, uint16_t profile, struct rd aid, bool partial, unsi
         }
     }
     return 0;
+}
+
+uint8_t sd_scp_option(const struct sd *sd, uint8_t protocol, uint8_t otherwise)
+{
+    struct tlv t;
+
+    for (unsigned i = 0; tlv_find_nth(sd->parameters, TAG_PROTOCOL, i, &t); i++)
+        if (t.value.n == 2 && t.value.p[0] == protocol)
+            return t.value.p[1];
+    return otherwise;
 }
 
 /* --- toolkit parameters ----------------------------------------------------------------------- */

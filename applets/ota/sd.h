@@ -3,8 +3,8 @@
  *
  * NVM, below "isdp/XXXX/": "sd/NN" is the profile element as received; "ota/NN/key/VV" replaces its
  * keys of version VV (KeyObjects, one after the other; none: the version is gone), and
- * "ota/NN/counter/VV" is the highest counter that was accepted from version VV.  N and V are hex,
- * NN 00 is the MNO-SD. */
+ * "ota/NN/counter/VV" is the highest counter that was accepted from version VV, or the sequence
+ * counter of its secure channels.  N and V are hex, NN 00 is the MNO-SD. */
 #ifndef APPLETS_OTA_SD_H
 #define APPLETS_OTA_SD_H
 
@@ -34,9 +34,10 @@ struct sd {
     uint8_t number;
     struct rd aid, privileges;
     uint8_t life_cycle;
-    struct rd keys;    /* contents of keyList */
-    struct rd objects; /* contents of sdPersoData */
-    struct rd toolkit; /* UICC toolkit parameters; n == 0: not reachable over the air */
+    struct rd parameters; /* system specific ones: secure channel protocols, extradition */
+    struct rd keys;       /* contents of keyList */
+    struct rd objects;    /* contents of sdPersoData */
+    struct rd toolkit;    /* UICC toolkit parameters; n == 0: not reachable over the air */
 };
 
 int sd_load(struct euicc *e, uint16_t profile, unsigned number, struct sd *ret, bool *ret_found);
@@ -44,6 +45,9 @@ void sd_done(struct sd *sd);
 
 /* By AID: whole, or (partial) as a beginning.  *ret_number is SD_MAX when there is none. */
 int sd_find(struct euicc *e, uint16_t profile, struct rd aid, bool partial, unsigned *ret_number);
+
+/* The option "i" of a secure channel protocol that its parameters name, else otherwise. */
+uint8_t sd_scp_option(const struct sd *sd, uint8_t protocol, uint8_t otherwise);
 
 /* Is it addressed by this TAR, and what is its minimum security level? */
 bool sd_has_tar(const struct sd *sd, const uint8_t tar[SCP80_TAR_LEN], uint8_t *ret_level);

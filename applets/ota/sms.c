@@ -179,11 +179,12 @@ static int join(struct sms_state *state, const struct sms *m, struct wr *ret, bo
 /* --- ENVELOPE --------------------------------------------------------------------------------- */
 
 /* Runs a command packet.  What ran before in the answer's place is no answer of ours. */
-static int run(struct euicc *e, struct rd packet, struct wr *rsp)
+static int run(struct euicc *e, struct rd packet, struct rd sender, struct wr *rsp)
 {
     const struct ota_transport report = {
         .before = rd_of(report_header, sizeof report_header),
         .room = REPORT_MAX - sizeof report_header,
+        .sender = sender,
     };
     uint8_t octets[REPORT_MAX];
     struct wr answer;
@@ -221,7 +222,7 @@ static int take_message(struct session *s, const struct sms *m, struct wr *rsp)
         wr_put_rd(&whole, m->text);
         command = m->command;
     }
-    int result = command ? run(e, wr_view(&whole), rsp) : 0;
+    int result = command ? run(e, wr_view(&whole), m->sender, rsp) : 0;
     if (!command && whole.n > 0)
         trace_note(&e->trace, "a short message without a command packet (TS 31.115 4)");
     crypto_wipe(octets, sizeof octets);

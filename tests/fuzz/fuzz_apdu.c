@@ -7,7 +7,7 @@
  *   'C' n                  the power will be cut after n more writes
  *
  * Any other octet stands for one of these.  Option bit 0: a profile is on the card; bit 1: the card
- * takes canonical DER only. */
+ * takes canonical DER only; bit 2: the profile is enabled. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@
 #include "tests/fuzz/profile.h"
 #include "tests/fuzz/watch.h"
 
-enum { WITH_PROFILE = 1 << 0, STRICT = 1 << 1, KINDS = 4, MAX_STEPS = 64 };
+enum { WITH_PROFILE = 1 << 0, STRICT = 1 << 1, ENABLED = 1 << 2, KINDS = 8, MAX_STEPS = 64 };
 
 /* Cards are used again while what they store stays as it was made. */
 static struct kept {
@@ -47,6 +47,22 @@ static struct softeuicc *new_card(unsigned kind)
     return card;
 }
 
+static void enable(void)
+{
+    static const uint8_t request[] = { 0xBF, 0x31, 0x11, 0xA0, 0x0C, 0x5A, 0x0A, 0x98, 0x00, 0x10,
+                                       0x00, 0x00, 0x00, 0x00, 0x00, 0x10, 0xF9, 0x81, 0x01, 0x00 };
+    static const uint8_t expected[] = { 0xBF, 0x31, 0x03, 0x80, 0x01, 0x00 };
+    uint8_t room[sizeof expected + 1];
+    struct wr answer;
+
+    wr_init(&answer, room, sizeof room);
+    oracle(device_open(&watch.device) == 0x9000 &&
+               device_es10(&watch.device, rd_of(request, sizeof request), DEVICE_BLOCK_MAX,
+                           &answer) == 0x9000 &&
+               rd_equal(wr_view(&answer), rd_of(expected, sizeof expected)),
+           "the profile can be enabled");
+}
+
 /* A card of this kind as it was made. */
 static void begin(struct kept *k, unsigned kind)
 {
@@ -55,6 +71,10 @@ static void begin(struct kept *k, unsigned kind)
     if (is_new)
         k->card = new_card(kind);
     watch_init(&watch, k->card);
+    if (is_new && (kind & ENABLED) && (kind & WITH_PROFILE)) {
+        enable();
+        watch_init(&watch, k->card);
+    }
     if (is_new)
         memcpy(k->digest, watch.digest, sizeof k->digest);
 }

@@ -18,6 +18,12 @@
  *   'Q' n what   before piece n: 0 reset, 1 power cut after what / 8 writes, 2 GetEUICCChallenge,
  *             3 GetProfilesInfo, 4 CancelSession, 5 the piece does not come, 6 it comes twice
  *
+ * and afterwards:
+ *
+ *   'E' length(2) octets
+ *             the profile that was installed is enabled, and these commands come, each behind an
+ *             octet with its length
+ *
  * Any other octet stands for one of these. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +42,10 @@ enum {
     TAG_BPP = 0xBF36,
     TAG_PROFILES_INFO = 0xBF2D,
     TAG_PROFILE_INFO = 0xE3,
+    TAG_ICCID = 0x5A,
+    TAG_ENABLE_PROFILE = 0xBF31,
+    COMMANDS_MAX = 1 << 14,
+    MAX_COMMANDS = 64,
 };
 
 struct plan {
@@ -55,6 +65,8 @@ struct plan {
         uint8_t at, what;
     } events[MAX_EVENTS];
     size_t n_events;
+    bool enables;
+    struct wr commands; /* then */
 };
 
 static struct watch watch;
@@ -169,9 +181,20 @@ static void add_container(struct plan *p, unsigned which, struct rd *in)
     free(octets);
 }
 
+static void add_commands(struct plan *p, struct rd *in)
+{
+    size_t n;
+    uint8_t *octets = fuzz_copy(in, fuzz_u16(in), &n);
+
+    p->enables = true;
+    if (n <= COMMANDS_MAX - p->commands.n)
+        wr_put(&p->commands, octets, n);
+    free(octets);
+}
+
 static void read_step(struct plan *p, struct rd *in)
 {
-    static const char steps[] = { '4', '2', '1', '3', 'K', 'X', 'T', 'I', 'B', 'P', 'Q' };
+    static const char steps[] = { '4', '2', '1', '3', 'K', 'X', 'T', 'I', 'B', 'P', 'Q', 'E' };
     uint8_t what = fuzz_u8(in);
 
     if (memchr(steps, what, sizeof steps) == NULL)
@@ -203,6 +226,9 @@ static void read_step(struct plan *p, struct rd *in)
             p->events[p->n_events].at = fuzz_u8(in);
             p->events[p->n_events++].what = fuzz_u8(in);
         }
+        break;
+    case 'E':
+        add_commands(p, in);
         break;
     default:
         if (p->protected_part.n < PACKAGE_MAX / 2)
@@ -357,6 +383,59 @@ static size_t count_profiles(void)
     return n;
 }
 
+/* --- the profile at work ------------------------------------------------------------------------
+ */
+
+/* The ICCID of the only profile. */
+static bool find_iccid(struct wr *answer, struct rd *ret)
+{
+    static const uint8_t request[] = { 0xBF, 0x2D, 0x00 };
+    struct tlv info, ok, profile, iccid;
+
+    send_small(request, sizeof request, answer);
+    struct rd in = wr_view(answer);
+    if (tlv_expect(&in, TAG_PROFILES_INFO, &info) != 0 || tlv_expect(&info.value, 0xA0, &ok) != 0 ||
+        tlv_expect(&ok.value, TAG_PROFILE_INFO, &profile) != 0 ||
+        !tlv_find(profile.value, TAG_ICCID, &iccid))
+        return false;
+    *ret = iccid.value;
+    return true;
+}
+
+static void enable(struct wr *answer)
+{
+    uint8_t room[64];
+    struct wr request;
+    struct rd iccid;
+
+    if (!find_iccid(answer, &iccid))
+        return;
+    wr_init(&request, room, sizeof room);
+    struct wr_mark m = tlv_open(&request, TAG_ENABLE_PROFILE);
+    struct wr_mark which = tlv_open(&request, 0xA0);
+    tlv_put(&request, TAG_ICCID, iccid);
+    tlv_close(&request, which);
+    tlv_put_u8(&request, 0x81, 0);
+    tlv_close(&request, m);
+    send_small(request.p, request.n, answer);
+}
+
+static void use_profile(const struct plan *p)
+{
+    struct rd in = wr_view(&p->commands);
+    struct wr answer;
+    size_t n;
+
+    wr_init_heap(&answer, DEVICE_ANSWER_MAX);
+    enable(&answer);
+    for (unsigned i = 0; i < MAX_COMMANDS && in.n > 0; i++) {
+        uint8_t *command = fuzz_copy(&in, fuzz_u8(&in), &n);
+        watch_transmit(&watch, command, n);
+        free(command);
+    }
+    wr_done(&answer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct plan p = { .plain_max = 1000, .block = DEVICE_BLOCK_MAX };
@@ -373,17 +452,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                       &p.bsp) == 0,
            "the keys can be agreed on");
     wr_init_heap(&p.protected_part, PACKAGE_MAX);
+    wr_init_heap(&p.commands, COMMANDS_MAX);
     wr_init_heap(&package, PACKAGE_MAX + 1024);
     while (in.n > 0)
         read_step(&p, &in);
     make_package(&p, &package);
     bool installed = send_package(&p, euicc, wr_view(&package));
+    if (installed && p.enables)
+        use_profile(&p);
     watch_finish(&watch);
-    if (p.n_events == 0)
+    if (p.n_events == 0 && !p.enables)
         oracle(count_profiles() == (installed ? 1u : 0u),
                "a profile is there when the card says so");
     cert_free(&euicc);
     wr_done(&p.protected_part);
+    wr_done(&p.commands);
     wr_done(&package);
     bsp_done(&p.bsp);
     ec_key_free(&p.server.ot_sk);

@@ -15,6 +15,7 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 TREE = HERE.parent.parent
 CORPUS = HERE / "corpus"
+STEPS_OF_A_SEED = 48  # fuzz_apdu takes 64
 LONGEST_APDU_SEED = 4096  # octets of a transcript; longer ones are for the conformance tests
 
 
@@ -98,6 +99,31 @@ APDUS = {
     "nothing": [""], "short": ["00A4"], "bad-class": ["FF00000000", "6000000000", "0C000000"],
     "bad-lc": ["00A40004053F00", "00A400040000"],
 }
+RAND = "23553CBE9637A89D218AE64DAE47BF35"
+UICC = {  # with ADM1 verified and the USIM selected
+    "files": ["00A40804022F0500", "00D60000026465", "00B0000000", "00B0870000", "00A4080C022F06",
+              "00B2010400", "00A2010403800103", "00A2010606040383018100", "80F2000000"],
+    "admin": ["00A4000C023F00", "00E000001862168202412183026F118A01058B032F060A800200048800",
+              "00D600000401020304", "00040000026F11", "00440000026F11", "00E40000026F11"],
+    "cyclic": ["00A4080C022F06", "00DC0D0421800103A40683010A9501088401D4A40683010A950108840132"
+               "A40683010A950108", "00A4000C023F00",
+               "00E000001B62198205462100030383026F398A01058B032F060D800200098800",
+               "00DC000303000001", "803200000300000500", "00B2010400",
+               "80D400000A620883026F3980020006", "00E40000026F39"],
+    "ber-tlv": ["00A4000C023F00", "00E000001E621C8202792183026F508A01058B032F060A80020040A5048002"
+                "00408800", "80DB00800481020102", "80CB0080018100", "80CB0080015C00"],
+    "df": ["00A4000C023F00", "00E000001A62188202782183025F118A01058B032F060EC60690010083010A",
+           "00E000001862168202412183024F118A01058B032F060A800200048800", "00A4030C",
+           "00E40000025F11"],
+    "pins": ["002000010830303030FFFFFFFF", "002800010830303030FFFFFFFF",
+             "00200001083030303000000000", "002C000110313131313131313130303030FFFFFFFF",
+             "002400811039393939FFFFFFFF31323334FFFFFFFF",
+             "002600010830303030FFFFFFFF"],
+    "auth": [f"008800812210{RAND}10AA689C648351800041ED662AE8C74ECD00",
+             f"008800812210{RAND}10AA689C648351800041ED662AE8C74ECD00",
+             f"008800812210{RAND}10AA689C648351800041ED662AE8C74ECC00",
+             f"008800801110{RAND}00", "8078000100"],
+}
 
 
 def transmit(card, lines):
@@ -150,16 +176,46 @@ def seeds_apdu():
         write("fuzz_apdu", f"cut-{n}", b"\x01" + e["get-eid"] + b"C" + bytes([n]) + e["enable"]
               + e["profiles"] + b"C" + bytes([n]) + e["delete"] + e["retrieve"])
     for path in sorted((TREE / "tests" / "apdu").glob("*.txt")):
-        octets = b"\x01"
-        for line in path.read_text().splitlines():
-            if line.startswith(">"):
-                digits = "".join(c for c in line[1:].split("#")[0] if not c.isspace())
-                try:
-                    octets += step("A", bytes.fromhex(digits))
-                except ValueError:
-                    continue  # a line of the player's, not an APDU
+        if path.stem.startswith("uicc-"):
+            continue
+        octets = b"\x01" + b"".join(step("A", a) for a in transcript(path) if a is not None)
         if 1 < len(octets) <= LONGEST_APDU_SEED:
             write("fuzz_apdu", f"transcript-{path.stem}", octets)
+    seeds_uicc()
+
+
+def transcript(path):
+    """Its APDUs, and None for a reset; without those that only the player can complete."""
+    for line in path.read_text().splitlines():
+        if line.startswith("reset"):
+            yield None
+        elif line.startswith(">"):
+            digits = "".join(c for c in line[1:].split("#")[0] if not c.isspace())
+            try:
+                yield bytes.fromhex(digits)
+            except ValueError:
+                pass
+
+
+USIM = bytes.fromhex("00A4040C07A0000000871002")
+ADM1 = bytes.fromhex("0020000A083535353535353535")
+
+
+def seeds_uicc():
+    """On an enabled profile: the transcripts about it, in parts that an input has room for."""
+    for path in sorted((TREE / "tests" / "apdu").glob("uicc-*.txt")):
+        steps = [b"R" if a is None else step("A", a) for a in transcript(path)]
+        for i in range(0, len(steps), STEPS_OF_A_SEED):
+            octets = b"".join([step("A", ADM1), step("A", USIM)] if i > 0 else [])
+            octets += b"".join(steps[i:i + STEPS_OF_A_SEED])
+            write("fuzz_apdu", f"{path.stem}-{i // STEPS_OF_A_SEED}", b"\x05" + octets)
+    for name, apdus in UICC.items():
+        octets = b"".join(step("A", bytes.fromhex(a)) for a in apdus)
+        write("fuzz_apdu", f"uicc-{name}", b"\x05" + step("A", ADM1) + step("A", USIM) + octets)
+        for n in range(0, 6, 2):
+            write("fuzz_apdu", f"uicc-{name}-cut-{n}", b"\x05" + step("A", ADM1)
+                  + step("A", USIM) + b"".join(b"C" + bytes([n]) + step("A", bytes.fromhex(a))
+                                                for a in apdus))
 
 
 def seeds_tlv(answers):
@@ -213,7 +269,7 @@ def seeds_der(profile, answers):
     for name, digits in {"indefinite": "3080020101 0000", "long-length": "3081 03 020101",
                          "negative": "0201FF", "boolean": "010101", "padded": "02020001",
                          "bits": "0302 0801", "empty-bits": "0300", "tag": "1F800100"}.items():
-        write("fuzz_der", f"strict-{name}", b"Octet1\0" + bytes.fromhex(digits.replace(" ", "")))
+        write("fuzz_der", f"strict-{name}", b"Octet1\0" + bytes.fromhex(digits))
     write("fuzz_der", "strict-deep", b"\0" + nested(40))
 
 
@@ -305,6 +361,13 @@ def seeds_bpp(profile):
             seeds[f"event-{at}-{what}"] = good + b"Q" + bytes([at, what])
     for writes in range(4):
         seeds[f"cut-at-the-end-{writes}"] = good + b"Q\x05" + bytes([1 + 8 * writes])
+    for path in sorted((TREE / "tests" / "apdu").glob("uicc-*.txt")):
+        apdus = [a for a in transcript(path) if a][:STEPS_OF_A_SEED]
+        seeds[f"enabled-{path.stem}"] = good + step("E", b"".join(bytes([len(a)]) + a
+                                                                  for a in apdus))
+    for name, apdus in UICC.items():
+        apdus = [ADM1, USIM] + [bytes.fromhex(a) for a in apdus]
+        seeds[f"enabled-{name}"] = good + step("E", b"".join(bytes([len(a)]) + a for a in apdus))
     for name, octets in seeds.items():
         write("fuzz_bpp", name, octets)
 

@@ -427,6 +427,198 @@ START_TEST(without_a_terminal_profile_nothing_is_proactive)
 }
 END_TEST
 
+/* --- files ------------------------------------------------------------------------------------ */
+
+#define USIM    "00A4040C 07 A0000000871002"
+#define EF_PL   "00A4000C 02 2F05"
+#define READ_PL "00B0000002"
+#define ADM1    "0020000A 08 3535353535353535"
+/* A record of EF.DIR, which needs ADM1; EF.DIR is not selected. */
+#define WRITE_DIR "00DC01F4 16 61144F0CA0000000871002FF49FF0189500455534954"
+
+static uint16_t command(struct bench *b, const char *text)
+{
+    wr_clear(&b->request);
+    message_put_hex(&b->request, text);
+    return card_apdu(&b->card, b->request.p, b->request.n);
+}
+
+static void good(struct bench *b, const char *text)
+{
+    uint16_t sw = command(b, text);
+
+    ck_assert_msg(sw == 0x9000 || sw >> 8 == 0x91, "%s: %04X (%s)", text, sw, b->card.why);
+}
+
+/* The ISD-R on this channel. */
+static void select_isdr(struct bench *b)
+{
+    good(b, "00A4040C 10 A0000005591010FFFFFFFF8900000100");
+}
+
+/* Whose files are there?  Their mark; 0: none. */
+static unsigned mark(struct bench *b)
+{
+    unsigned digit = 0;
+
+    if (command(b, EF_PL) != 0x6A82) {
+        good(b, READ_PL);
+        ck_assert_uint_eq(b->card.data.n, 2);
+        digit = b->card.data.p[1];
+    }
+    select_isdr(b);
+    return digit;
+}
+
+/* Profiles 1 and 2, each with its digit in EF.PL; profile 1 is enabled. */
+static void open_marked(struct bench *b)
+{
+    bench_open(b);
+    for (unsigned digit = 1; digit <= 2; digit++) {
+        bench_download(b, digit);
+        change(b, ENABLE, digit, OK);
+        good(b, EF_PL);
+        good(b, digit == 1 ? "00D60000 02 6101" : "00D60000 02 6102");
+        select_isdr(b);
+    }
+    change(b, ENABLE, 1, OK);
+    ck_assert_uint_eq(mark(b), 1);
+}
+
+START_TEST(files_come_and_go_with_their_profile)
+{
+    struct bench b;
+
+    open_marked(&b);
+    change(&b, ENABLE, 2, OK);
+    ck_assert_uint_eq(mark(&b), 2);
+    card_reset(&b.card);
+    ck_assert_uint_eq(mark(&b), 2);
+    change(&b, DISABLE, 2, OK);
+    ck_assert_uint_eq(mark(&b), 0);
+    ck_assert_uint_eq(command(&b, USIM), 0x6A82);
+    card_reset(&b.card);
+    ck_assert_uint_eq(mark(&b), 0);
+    change(&b, ENABLE, 1, OK);
+    ck_assert_uint_eq(mark(&b), 1);
+    change(&b, DELETE, 2, OK);
+    ck_assert_uint_eq(mark(&b), 1);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(files_follow_when_refresh_was_done)
+{
+    struct bench b;
+
+    open_marked(&b);
+    terminal_profile(&b);
+    change_as(&b, ENABLE, 2, true, OK);
+    ck_assert_uint_eq(mark(&b), 1); /* 91xx goes on */
+    refresh(&b, 0x00);
+    ck_assert_uint_eq(mark(&b), 2);
+    change_as(&b, DISABLE, 2, true, OK);
+    ck_assert_uint_eq(mark(&b), 2);
+    refresh(&b, 0x03);
+    ck_assert_uint_eq(mark(&b), 0);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(files_stay_as_they_are_when_refresh_is_refused)
+{
+    struct bench b;
+
+    open_marked(&b);
+    good(&b, "0070000001");
+    good(&b, "01A4040C 07 A0000000871002");
+    good(&b, ADM1);
+    terminal_profile(&b);
+    change_as(&b, ENABLE, 2, true, OK);
+    refresh(&b, 0x20);
+    good(&b, "01B0870009"); /* the other channel is in its ADF still */
+    ck_assert_uint_eq(mark(&b), 1);
+    good(&b, "00A4000C 02 3F00");
+    good(&b, WRITE_DIR); /* and ADM1 is verified */
+    select_isdr(&b);
+    change_as(&b, DISABLE, 1, true, OK);
+    refresh(&b, 0x20);
+    ck_assert_uint_eq(mark(&b), 1);
+    card_reset(&b.card);
+    ck_assert_uint_eq(mark(&b), 1);
+    bench_close(&b);
+}
+END_TEST
+
+/* Without FETCH, or without TERMINAL RESPONSE. */
+START_TEST(a_reset_instead_of_refresh_brings_the_new_files)
+{
+    struct bench b;
+
+    open_marked(&b);
+    terminal_profile(&b);
+    change_as(&b, ENABLE, 2, true, OK);
+    if (_i == 1)
+        good(&b, "8012000000");
+    ck_assert_uint_eq(mark(&b), 1);
+    card_reset(&b.card);
+    ck_assert_uint_eq(mark(&b), 2);
+    bench_assert_profiles(&b, "1-2+");
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(another_profile_begins_at_the_mf_with_nothing_verified)
+{
+    struct bench b;
+
+    open_marked(&b);
+    good(&b, "0070000001");
+    good(&b, "0070000001");
+    good(&b, "01A4040C 07 A0000000871002");
+    good(&b, "02A4000C 02 2F05");
+    good(&b, ADM1);
+    change(&b, ENABLE, 2, OK); /* the ISD-R of channel 0 is selected still */
+    change(&b, DISABLE, 2, OK);
+    change(&b, ENABLE, 2, OK);
+    ck_assert_uint_eq(command(&b, "01B0870009"), 0x6A82);
+    ck_assert_uint_eq(command(&b, "02B0000002"), 0x6986);
+    good(&b, "81F2000100"); /* no application */
+    ck_assert_uint_eq(b.card.data.n, 0);
+    good(&b, "00A4000C 02 3F00");
+    ck_assert_uint_eq(command(&b, WRITE_DIR), 0x6982);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(a_memory_reset_takes_the_files_at_once)
+{
+    struct bench b;
+
+    open_marked(&b);
+    terminal_profile(&b);
+    card_expect(&b.card, "BF3404 82020780", "BF3403800100");
+    ck_assert_uint_eq(mark(&b), 0);
+    refresh(&b, 0x20);
+    ck_assert_uint_eq(mark(&b), 0);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(a_test_profiles_files_give_way_to_those_before)
+{
+    struct bench b;
+
+    open_marked(&b);
+    bench_download_with(&b, 3, TEST_CLASS);
+    change(&b, ENABLE, 3, OK);
+    ck_assert_uint_eq(mark(&b), 0xFF); /* as they were made */
+    change(&b, DISABLE, 3, OK);
+    ck_assert_uint_eq(mark(&b), 1);
+    bench_close(&b);
+}
+END_TEST
+
 /* --- GetProfilesInfo and SetNickname ---------------------------------------------------------- */
 
 START_TEST(profiles_are_found_by_iccid_aid_and_class)
@@ -881,6 +1073,13 @@ int main(void)
     suite_add(&s, a_refresh_that_is_refused_restores_the_old_state);
     suite_add(&s, a_proactive_session_makes_the_card_busy);
     suite_add(&s, without_a_terminal_profile_nothing_is_proactive);
+    suite_add(&s, files_come_and_go_with_their_profile);
+    suite_add(&s, files_follow_when_refresh_was_done);
+    suite_add(&s, files_stay_as_they_are_when_refresh_is_refused);
+    suite_loop(&s, a_reset_instead_of_refresh_brings_the_new_files, 2);
+    suite_add(&s, another_profile_begins_at_the_mf_with_nothing_verified);
+    suite_add(&s, a_memory_reset_takes_the_files_at_once);
+    suite_add(&s, a_test_profiles_files_give_way_to_those_before);
     suite_add(&s, profiles_are_found_by_iccid_aid_and_class);
     suite_add(&s, unasked_a_profile_tells_its_usual_fields);
     suite_add(&s, a_nickname_is_set_changed_and_taken_away);

@@ -21,12 +21,23 @@ static int refresh_ended(struct euicc *e, bool done)
     return ended_result;
 }
 
-/* P1 0: queues REFRESH; answers whether there will be one.  P1 1: whether a session goes on. */
+/* P1 0: queues REFRESH; answers whether there will be one.  P1 1: whether a session goes on.
+ * P1 2: queues REFRESH as UICC Reset.  P1 3: queues SEND SHORT MESSAGE with the data; nobody waits
+ * for its end. */
 static int change(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     struct cat *c = &s->euicc->cat;
+    bool answer = false;
 
-    wr_put_u8(rsp, a->p1 == 0 ? cat_queue_refresh(c, refresh_ended) : cat_is_busy(c));
+    if (a->p1 == 0)
+        answer = cat_queue_refresh(c, CAT_PROFILE_STATE_CHANGE, refresh_ended);
+    else if (a->p1 == 1)
+        answer = cat_is_busy(c);
+    else if (a->p1 == 2)
+        answer = cat_queue_refresh(c, CAT_UICC_RESET, refresh_ended);
+    else
+        answer = cat_queue(c, CAT_SEND_SHORT_MESSAGE, 0, rd_of(a->data, a->lc), NULL);
+    wr_put_u8(rsp, answer);
     return 0;
 }
 
@@ -225,6 +236,7 @@ START_TEST(terminal_response_that_does_not_match_is_refused_and_awaited_still)
         { "80140100 0C 8103010104 82028281 830100", "6A86" },
         { "80140001 0C 8103010104 82028281 830100", "6A86" },
         { "80140000 0C 8103020104 82028281 830100", "6A80" }, /* another command */
+        { "80140000 0C 8103011304 82028281 830100", "6A80" }, /* of another type */
         { "80140000 09 8103010104 82028281", "6A80" },        /* no result */
         { "80140000 0B 8103010104 82028281 8300", "6A80" },   /* an empty one */
         { "80140000 07 82028281 830100", "6A80" },            /* no command details */
@@ -300,6 +312,87 @@ START_TEST(busy_lasts_until_terminal_response)
 }
 END_TEST
 
+/* Fourth octet, b2: SEND SHORT MESSAGE. */
+#define PROFILE_BOTH                                                                               \
+    "80100000 22 00008002 000000000000 00000000000000000000 00000000000000000000 000000 20"
+
+START_TEST(uicc_reset_is_not_made_a_state_change)
+{
+    ask(PROFILE_STATE_CHANGE, "9000");
+    select_it();
+    ask("80E20200 00", "01 910B");
+    ask("80120000 0B", REFRESH_04 "9000");
+}
+END_TEST
+
+START_TEST(each_command_needs_its_facility)
+{
+    ask(PROFILE_REFRESH, "9000");
+    select_it();
+    ask("80E20300 01 AA 00", "00 9000");
+    ck_assert(!cat_can(&e.cat, CAT_SEND_SHORT_MESSAGE));
+    ck_assert(cat_can(&e.cat, CAT_REFRESH));
+    ask("80100000 04 00000002", "9000");
+    ask("80E20000 00", "00 9000");
+    ask("80E20300 03 8B01AA 00", "01 910E");
+    ask("80120000 00", "D00C 8103011300 82028183 8B01AA 9000");
+    ask("80140000 0C 8103011300 82028281 830100", "9000");
+    ck_assert_int_eq(ended, 0);
+}
+END_TEST
+
+START_TEST(commands_are_done_in_their_order)
+{
+    ask(PROFILE_BOTH, "9000");
+    select_it();
+    ask("80E20300 03 8B01AA 00", "01 910E");
+    ask("80E20000 00", "01 910E");
+    ask("80120000 0E", "D00C 8103011300 82028183 8B01AA 9000"); /* one at a time */
+    ask("80120000 0B", "6985");
+    ask("80F2000C", "9000");
+    ask("80140000 0C 8103020109 82028281 830100", "6A80"); /* it is not its turn */
+    ask("80140000 0C 8103011300 82028281 830120", "910B");
+    ask("80E20100 00", "01 910B");
+    ask("80120000 0B", "D009 8103020109 82028182 9000");
+    ask("80140000 0C 8103020109 82028281 830100", "9000");
+    ck_assert_int_eq(ended, 1);
+    ck_assert_int_eq(ended_done, 1);
+    ask("80E20100 00", "00 9000");
+}
+END_TEST
+
+START_TEST(the_queue_is_bounded)
+{
+    uint8_t command[5 + 245] = { 0x80, 0xE2, 3, 0, 245 };
+
+    ask(PROFILE_BOTH, "9000");
+    select_it();
+    struct rd exact = exact_copy_of(rd_of(command, sizeof command));
+    size_t n = euicc_transmit(&e, exact.p, exact.n, response);
+    ck_assert_uint_eq(n, 2); /* 61xx: the answer is behind it */
+    exact_free(&exact);
+    ask("00C00000 01", "00 9000"); /* too long for 91xx */
+    for (int i = 0; i < CAT_QUEUE_MAX; i++)
+        ask("80E20300 03 8B01AA 00", "01 910E");
+    ask("80E20300 03 8B01AA 00", "00 910E");
+    ask("80E20000 00", "00 910E");
+    ask("80120000 00", "D00C 8103011300 82028183 8B01AA 9000");
+}
+END_TEST
+
+START_TEST(numbers_begin_again_after_fe)
+{
+    ask(PROFILE_BOTH, "9000");
+    select_it();
+    e.cat.number = 0xFD;
+    ask("80E20000 00", "01 910B");
+    ask("80E20000 00", "01 910B");
+    ask("80120000 00", "D009 8103FE0109 82028182 9000");
+    ask("80140000 0C 8103FE0109 82028281 830100", "910B");
+    ask("80120000 00", "D009 8103010109 82028182 9000");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cat");
@@ -317,11 +410,16 @@ int main(void)
     tcase_add_loop_test(cases, terminal_response_without_the_comprehension_bit_or_in_another_order,
                         0, 2);
     tcase_add_loop_test(cases, terminal_response_that_does_not_match_is_refused_and_awaited_still,
-                        0, 10);
+                        0, 11);
     tcase_add_test(cases, numbers_of_commands_go_up);
     tcase_add_test(cases, a_fault_at_the_end_is_told_and_stores_nothing);
     tcase_add_test(cases, a_reset_forgets_profile_and_command);
     tcase_add_test(cases, busy_lasts_until_terminal_response);
+    tcase_add_test(cases, uicc_reset_is_not_made_a_state_change);
+    tcase_add_test(cases, each_command_needs_its_facility);
+    tcase_add_test(cases, commands_are_done_in_their_order);
+    tcase_add_test(cases, the_queue_is_bounded);
+    tcase_add_test(cases, numbers_begin_again_after_fe);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -619,6 +619,43 @@ START_TEST(answers_only_when_asked)
 }
 END_TEST
 
+START_TEST(an_answer_may_go_by_sms_submit)
+{
+    const struct shot shot = { RFM_UICC, CC_AND_CIPHER, POR | 0x20, 0, 0 };
+    struct rd script = exact_copy("00A40000022FE2 00B000000A");
+    struct wr packet, got, answer;
+
+    wr_init_heap(&packet, 4096);
+    wr_init_heap(&got, 4096);
+    wr_init_heap(&answer, 4096);
+    shoot(&shot, "00A40000022FE2 00B000000A", 0, "02 9000 980010000000000010F9"); /* nobody can */
+    expect("80100000 04 00000002", 0x9000, "");
+    put_packet(&shot, script, &packet);
+    ck_assert_uint_eq(send_packet(wr_view(&packet), &got) >> 8, 0x91);
+    ck_assert_uint_eq(got.n, 0);
+    ck_assert_uint_eq(apdu("8012000000", &got), 0x9000);
+    struct rd head = exact_copy("D041 8103011300 82028183 8500 8B34 41 00 0881 21436587 00 F6 29");
+    ck_assert_uint_gt(got.n, head.n);
+    if (memcmp(got.p, head.p, head.n) != 0)
+        abort_with("FETCH", wr_view(&got));
+    struct rd user_data = rd_of(got.p + head.n, got.n - head.n);
+    ck_assert_int_eq(open_answer(&shot, user_data, true, &answer), 0);
+    struct rd want = exact_copy("02 9000 980010000000000010F9");
+    if (!rd_equal(wr_view(&answer), want))
+        abort_with("SMS-SUBMIT", wr_view(&answer));
+    expect("80140000 0C 8103011300 82028281 830100", 0x9000, "");
+    packet.p[packet.n - 1] ^= 1; /* it proves nothing: no short message */
+    ck_assert_uint_eq(send_packet(wr_view(&packet), &got), 0x9000);
+    ck_assert_int_eq(open_answer(&shot, wr_view(&got), false, &answer), 1);
+    exact_free(&script);
+    exact_free(&head);
+    exact_free(&want);
+    wr_done(&packet);
+    wr_done(&got);
+    wr_done(&answer);
+}
+END_TEST
+
 /* Power is lost at every write in turn: then either the packet never came, or its counter is used
  * up. */
 START_TEST(no_power_cut_lets_a_packet_in_twice)
@@ -915,6 +952,7 @@ int main(void)
     tcase_add_test(tc, wrong_keys_are_found_out);
     tcase_add_test(tc, a_counter_counts);
     tcase_add_test(tc, answers_only_when_asked);
+    tcase_add_test(tc, an_answer_may_go_by_sms_submit);
     tcase_add_test(tc, no_power_cut_lets_a_packet_in_twice);
     tcase_add_test(tc, damaged_envelopes_are_refused);
     tcase_add_test(tc, parts_come_in_any_order);

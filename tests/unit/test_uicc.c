@@ -1068,7 +1068,7 @@ START_TEST(a_proactive_command_is_told_between_blocks)
     expect("8010000003000080", "9000");
     select_objects();
     expect(block_of_object("80DB0080", 0, 255), "63F1");
-    ck_assert(cat_queue_refresh(&card.cat, NULL));
+    ck_assert(cat_queue_refresh(&card.cat, CAT_PROFILE_STATE_CHANGE, NULL));
     expect(block_of_object("80DB0000", 255, 148), "63F2");
     expect(block_of_object("80DB0000", 403, 1), "91..");
     expect("80CB0080018400", "84820190*62F2");
