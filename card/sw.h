@@ -25,7 +25,7 @@ enum sw {
     SW_INVALIDATED = 0x6984,            /* TS 102 221 10.2.1.5: referenced data */
     SW_CONDITIONS_OF_USE = 0x6985,      /* TS 102 221 10.2.1.5 */
     SW_NO_EF_SELECTED = 0x6986,         /* TS 102 221 10.2.1.5 */
-    SW_WRONG_SM_OBJECTS = 0x6988,      /* ISO 7816-4 5.6: secure messaging data objects */
+    SW_WRONG_SM_OBJECTS = 0x6988,       /* ISO 7816-4 5.6: secure messaging data objects */
     SW_WRONG_DATA = 0x6A80,             /* TS 102 221 10.2.1.6 */
     SW_FUNCTION_NOT_SUPPORTED = 0x6A81, /* TS 102 221 10.2.1.6 */
     SW_FILE_NOT_FOUND = 0x6A82,         /* TS 102 221 10.2.1.6: file or application */

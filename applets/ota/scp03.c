@@ -59,7 +59,7 @@ int scp03_begin(struct crypto *c, const struct scp80_key *enc, const struct scp8
                 const uint8_t host[SCP_CHALLENGE_LEN], const uint8_t card[SCP_CHALLENGE_LEN],
                 struct scp03 *ret)
 {
-    uint8_t octets[2 * SCP_CHALLENGE_LEN];
+    uint8_t octets[2 * SCP_CHALLENGE_LEN] = { 0 };
     const struct rd context = rd_of(octets, sizeof octets);
 
     if (enc->family != CIPHER_AES || mac->family != CIPHER_AES || enc->n != mac->n)
