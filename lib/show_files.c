@@ -317,7 +317,7 @@ static int add_pin(cJSON *list, const struct shown *s, uint16_t context, uint8_t
     TRY(pin_load(s->e->nvm, s->fs.prefix, context, reference, &pin, &found));
     if (!found || context >= s->fs.n)
         return 0;
-    bool enabled = pin.attributes & PIN_ENABLED;
+    bool enabled = (pin.attributes & PIN_ENABLED) && !pin.replaced;
     uint8_t max = pin.max, puk = pin.puk;
     int err = pin_left(s->e->nvm, s->fs.prefix, &pin, &left);
     crypto_wipe(&pin, sizeof pin);

@@ -69,25 +69,27 @@ int access_find_pin(const struct access_context *c, uint16_t df, uint8_t referen
             break;
         df = c->fs->nodes[df].parent;
     }
+    if (found && ret->replaced) /* to its own verification it is a disabled one */
+        ret->attributes &= 0xFF & ~PIN_ENABLED;
     *ret_found = found;
     return 0;
 }
 
-/* Verified, or disabled (TS 102 221 9.5.1).  Of a PIN that is not there nothing can be told. */
+/* Verified, disabled, or the universal PIN in its place (TS 102 221 9.5.1).  Of a PIN that is not
+ * there nothing can be told. */
 static int is_satisfied(const struct question *q, uint8_t reference, enum truth *ret)
 {
     struct pin pin;
-    bool found = false;
+    bool found = false, satisfied = false;
 
-    TRY(access_find_pin(q->c, q->df, reference, &pin, &found));
     *ret = UNTOLD;
-    if (found)
-        *ret = !(pin.attributes & PIN_ENABLED) ||
-                       pin_is_verified(q->c->pins, pin.context, pin.reference)
-                   ? YES
-                   : NO;
+    TRY(access_find_pin(q->c, q->df, reference, &pin, &found));
+    if (!found)
+        return 0;
+    int err = pin_is_satisfied(q->c->nvm, q->c->prefix, q->c->pins, &pin, &satisfied);
     crypto_wipe(&pin, sizeof pin);
-    return 0;
+    *ret = satisfied ? YES : NO;
+    return err;
 }
 
 /* --- conditions ------------------------------------------------------------------------------- */

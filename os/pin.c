@@ -12,6 +12,7 @@
 #include "card/sw.h"
 #include "os/crypto.h"
 #include "os/err.h"
+#include "os/fs.h"
 #include "os/tlv.h"
 
 enum {
@@ -19,9 +20,13 @@ enum {
     TAG_PUK = 0x81,
     TAG_ATTRIBUTES = 0x82,
     TAG_MAX = 0x83,
+    TAG_REPLACED = 0x84, /* only there with a PIN that is */
 
     OBJECT_MAX = 32,
     LEFT_SHOWN_MAX = 15, /* 63Cx has one digit */
+
+    FIRST_APPLICATION_PIN = 0x01, /* TS 102 221 9.4.2 */
+    LAST_APPLICATION_PIN = 0x08,
 };
 
 /* --- objects ---------------------------------------------------------------------------------- */
@@ -59,6 +64,8 @@ static int put_pin(struct nvm *nvm, const char *prefix, const struct pin *pin)
     tlv_put_u8(&w, TAG_PUK, pin->puk);
     tlv_put_u8(&w, TAG_ATTRIBUTES, pin->attributes);
     tlv_put_u8(&w, TAG_MAX, pin->max);
+    if (pin->replaced)
+        tlv_put_u8(&w, TAG_REPLACED, PIN_UNIVERSAL);
     pin_key(prefix, pin->context, pin->reference, "", key);
     return put_object(nvm, key, &w);
 }
@@ -119,6 +126,15 @@ static bool take_value(struct rd object, uint8_t ret[PIN_LEN])
     return true;
 }
 
+/* Only a PIN that was replaced has the object; another reference in it is damage. */
+static bool take_replaced(struct rd object, bool *ret)
+{
+    struct tlv t;
+
+    *ret = tlv_find(object, TAG_REPLACED, &t);
+    return !*ret || (t.value.n == 1 && t.value.p[0] == PIN_UNIVERSAL);
+}
+
 static int load_own(struct nvm *nvm, const char *prefix, uint16_t context, uint8_t reference,
                     struct pin *ret, bool *ret_found)
 {
@@ -135,7 +151,7 @@ static int load_own(struct nvm *nvm, const char *prefix, uint16_t context, uint8
     bool whole = found && wr_failed(&w) == 0 && take_value(object, pin.value) &&
                  take_octet(object, TAG_PUK, &pin.puk) &&
                  take_octet(object, TAG_ATTRIBUTES, &pin.attributes) &&
-                 take_octet(object, TAG_MAX, &pin.max);
+                 take_octet(object, TAG_MAX, &pin.max) && take_replaced(object, &pin.replaced);
     crypto_wipe(octets, w.n);
     if (whole)
         *ret = pin;
@@ -302,13 +318,15 @@ static int settle(struct nvm *nvm, const char *prefix, const struct pin *pin)
     return nvm_commit(nvm);
 }
 
-/* The same for a PIN that changes: with a new value, when there is one, and new attributes. */
+/* The same for a PIN that changes: with a new value, when there is one, and new attributes.  It is
+ * replaced no more: no PIN that stays so comes here. */
 static int settle_as(struct nvm *nvm, const char *prefix, const struct pin *pin,
                      struct rd new_value, uint8_t attributes)
 {
     struct pin changed = *pin;
 
     changed.attributes = attributes;
+    changed.replaced = false;
     if (new_value.n == PIN_LEN)
         memcpy(changed.value, new_value.p, PIN_LEN);
     int err = settle(nvm, prefix, &changed);
@@ -318,7 +336,35 @@ static int settle_as(struct nvm *nvm, const char *prefix, const struct pin *pin,
 
 static bool is_enabled(const struct pin *pin)
 {
-    return pin->attributes & PIN_ENABLED;
+    return (pin->attributes & PIN_ENABLED) && !pin->replaced;
+}
+
+static int load_universal(struct nvm *nvm, const char *prefix, struct pin *ret, bool *ret_found)
+{
+    return load_own(nvm, prefix, FS_MF, PIN_UNIVERSAL, ret, ret_found);
+}
+
+/* Of one PIN, whatever it is replaced by. */
+static bool holds_itself(const struct pin_status *s, const struct pin *pin)
+{
+    return !(pin->attributes & PIN_ENABLED) || pin_is_verified(s, pin->context, pin->reference);
+}
+
+int pin_is_satisfied(struct nvm *nvm, const char *prefix, const struct pin_status *s,
+                     const struct pin *pin, bool *ret)
+{
+    struct pin universal;
+    bool found;
+
+    *ret = !pin->replaced && holds_itself(s, pin);
+    if (!pin->replaced)
+        return 0;
+    TRY(load_universal(nvm, prefix, &universal, &found));
+    if (!found)
+        return 0;
+    *ret = holds_itself(s, &universal);
+    crypto_wipe(&universal, sizeof universal);
+    return 0;
 }
 
 int pin_verify(struct nvm *nvm, const char *prefix, struct pin_status *s, const struct pin *pin,
@@ -355,6 +401,37 @@ int pin_disable(struct nvm *nvm, const char *prefix, struct pin_status *s, const
         return SW_CONDITIONS_OF_USE;
     TRY(guess_pin(nvm, prefix, s, pin, value));
     TRY(settle_as(nvm, prefix, pin, rd_of(NULL, 0), pin->attributes & ~PIN_ENABLED & 0xFF));
+    set_unverified(s, pin);
+    return 0;
+}
+
+/* The stored attributes stay: whoever looks at them alone sees an enabled PIN that nobody verifies,
+ * which is closed rather than open. */
+static int settle_replaced(struct nvm *nvm, const char *prefix, const struct pin *pin)
+{
+    struct pin replaced = *pin;
+
+    replaced.replaced = true;
+    int err = settle(nvm, prefix, &replaced);
+    crypto_wipe(&replaced, sizeof replaced);
+    return err;
+}
+
+int pin_replace(struct nvm *nvm, const char *prefix, struct pin_status *s, const struct pin *pin,
+                struct rd value)
+{
+    struct pin universal;
+    bool found;
+
+    TRY(load_universal(nvm, prefix, &universal, &found));
+    if (!found)
+        return SW_REFERENCE_NOT_FOUND;
+    crypto_wipe(&universal, sizeof universal);
+    if (pin->reference < FIRST_APPLICATION_PIN || pin->reference > LAST_APPLICATION_PIN ||
+        !is_enabled(pin) || !(pin->attributes & PIN_DISABLEABLE))
+        return SW_CONDITIONS_OF_USE;
+    TRY(guess_pin(nvm, prefix, s, pin, value));
+    TRY(settle_replaced(nvm, prefix, pin));
     set_unverified(s, pin);
     return 0;
 }

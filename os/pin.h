@@ -16,6 +16,7 @@
 enum {
     PIN_LEN = 8,
     PIN_MAX_VERIFIED = 32,
+    PIN_UNIVERSAL = 0x11, /* key reference, global (TS 102 221 9.5.1) */
 
     PIN_ENABLED = 1 << 0, /* attributes, TCA 8.5 */
     PIN_CHANGEABLE = 1 << 1,
@@ -29,6 +30,7 @@ struct pin {
     uint8_t puk; /* key reference of the PUK; 0: none */
     uint8_t attributes;
     uint8_t max;
+    bool replaced; /* disabled, and the universal PIN is asked for in its place */
 };
 
 struct puk {
@@ -65,15 +67,24 @@ int puk_left(struct nvm *nvm, const char *prefix, uint8_t reference, uint64_t *r
 
 bool pin_is_verified(const struct pin_status *s, uint16_t context, uint8_t reference);
 
+/* Does a condition on this PIN hold: it is verified, or disabled, or replaced by a universal PIN
+ * that is one of both (TS 102 221 9.5.1)?  0 or a fault. */
+int pin_is_satisfied(struct nvm *nvm, const char *prefix, const struct pin_status *s,
+                     const struct pin *pin, bool *ret);
+
 /* The five commands, on a PIN that was just loaded.  0, or a status word: 6700 (a value is not of 8
- * octets), 63Cx, 6983 (blocked), 6984 (VERIFY or CHANGE of a disabled PIN), 6985 (the attributes or
- * the missing PUK forbid it, or it is so already).  No transaction may be open; they commit what
- * they change, and only then does *s say verified. */
+ * octets), 63Cx, 6983 (blocked), 6984 (VERIFY or CHANGE of a disabled or replaced PIN), 6985 (the
+ * attributes or the missing PUK forbid it, or it is so already).  No transaction may be open; they
+ * commit what they change, and only then does *s say verified. */
 int pin_verify(struct nvm *nvm, const char *prefix, struct pin_status *s, const struct pin *pin,
                struct rd value);
 int pin_change(struct nvm *nvm, const char *prefix, struct pin_status *s, const struct pin *pin,
                struct rd old_value, struct rd new_value);
 int pin_disable(struct nvm *nvm, const char *prefix, struct pin_status *s, const struct pin *pin,
+                struct rd value);
+/* DISABLE PIN that makes the universal PIN take this one's place, until ENABLE or UNBLOCK.  Also
+ * 6A88: there is no universal PIN, and 6985: this is no application PIN. */
+int pin_replace(struct nvm *nvm, const char *prefix, struct pin_status *s, const struct pin *pin,
                 struct rd value);
 int pin_enable(struct nvm *nvm, const char *prefix, struct pin_status *s, const struct pin *pin,
                struct rd value);

@@ -196,6 +196,7 @@ static const struct family {
     ProfileElement_PR first, last;
     int (*run)(struct install *i, const struct ProfileElement *value);
 } families[] = {
+    { ProfileElement_PR_header, ProfileElement_PR_header, pe_header },
     { ProfileElement_PR_genericFileManagement, ProfileElement_PR_genericFileManagement, pe_gfm },
     { ProfileElement_PR_pinCodes, ProfileElement_PR_pinCodes, pe_pins },
     { ProfileElement_PR_pukCodes, ProfileElement_PR_pukCodes, pe_puks },
@@ -213,7 +214,7 @@ static int run_family(struct install *i, const struct ProfileElement *value)
     for (size_t k = 0; k < N_ELEMS(families); k++)
         if (value->present >= families[k].first && value->present <= families[k].last)
             return families[k].run(i, value);
-    return 0; /* header and end say nothing that is to be done */
+    return 0; /* the end says nothing that is to be done */
 }
 
 /* Back to where the element began. */

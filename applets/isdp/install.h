@@ -28,8 +28,8 @@ struct install_outcome {
 struct install *install_new(uint16_t profile, uint64_t max, const struct trace *trace);
 void install_free(struct install **i);
 
-/* One element, whole, which upp.c found in order; value is what asn1c decoded of it.
- * 0 with the outcome, or a fault.  Nothing stays of an element that is refused. */
+/* One element, whole, which upp.c found in order, the header first; value is what asn1c decoded of
+ * it.  0 with the outcome, or a fault.  Nothing stays of an element that is refused. */
 struct ProfileElement;
 int install_element(struct install *i, const struct ProfileElement *value, struct rd whole,
                     struct install_outcome *ret);

@@ -61,6 +61,13 @@ struct saved_body {
     uint8_t *p;
 };
 
+/* What the header of an IoT minimal profile says of its files; it is no such profile without an
+ * AID. */
+struct iot {
+    uint8_t aid[FS_AID_MAX], aid_len;
+    uint8_t iccid[10]; /* as EF.ICCID has it */
+};
+
 /* How far it is.  An element that is refused is taken back to where it began. */
 struct progress {
     size_t n_nodes; /* set at the beginning of an element */
@@ -82,6 +89,7 @@ struct install {
     const struct trace *trace;
     uint64_t max; /* of octets taken */
     struct progress now, before;
+    struct iot iot;
 
     struct installed_pin *pins; /* MAX_PINS, when there are any */
     struct installed_puk puks[MAX_PUKS];
@@ -152,6 +160,7 @@ int pe_fill_skip(struct install *i, struct pe_fill *fill, long octets);
 int pe_fill_put(struct install *i, struct pe_fill *fill, struct rd contents);
 
 /* The families. */
+int pe_header(struct install *i, const struct ProfileElement *value);
 int pe_template(struct install *i, const struct ProfileElement *value);
 int pe_gfm(struct install *i, const struct ProfileElement *value);
 int pe_pins(struct install *i, const struct ProfileElement *value);

@@ -1,7 +1,8 @@
 /* pe_pins.c - PE-PINCodes and PE-PUKCodes (TCA 8.5), and whether every PIN is there in the end.
  *
  * PINs belong to the context of the element: the first DF or ADF that the nearest element before
- * it created (TCA 8.1.3).  In the MF's context there are global PINs only, elsewhere local ones. */
+ * it created (TCA 8.1.3).  In the MF's context there are global PINs only, elsewhere local ones;
+ * an IoT minimal profile never has the MF's context, and so brings both in that of its USIM. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,8 +56,23 @@ static const struct installed_pin *find_pin(const struct install *i, uint16_t co
     return NULL;
 }
 
+static int keep_pin(struct install *i, const struct installed_pin *p)
+{
+    if (i->pins == NULL)
+        i->pins = calloc(MAX_PINS, sizeof *i->pins);
+    if (i->pins == NULL)
+        return ERR_NOMEM;
+    if (i->now.n_pins == MAX_PINS)
+        return pe_abort(i, PE_NOT_ENOUGH_MEMORY, "there are too many PINs");
+    TRY(pe_take_room(i, PIN_OCTETS));
+    i->pins[i->now.n_pins++] = *p;
+    return 0;
+}
+
 static int add_pin(struct install *i, uint16_t context, const PINConfiguration_t *c)
 {
+    if (i->iot.aid_len > 0 && context == i->now.adf[NAA_USIM] && is_global(c->keyReference))
+        context = FS_MF;
     struct installed_pin p = { .pin = { .reference = (uint8_t)c->keyReference,
                                         .context = context } };
 
@@ -73,11 +89,7 @@ static int add_pin(struct install *i, uint16_t context, const PINConfiguration_t
     }
     p.pin.attributes = c->pinAttributes != NULL ? (uint8_t)*c->pinAttributes : DEFAULT_ATTRIBUTES;
     memcpy(p.pin.value, c->pinValue.buf, PIN_LEN);
-    if (i->now.n_pins == MAX_PINS)
-        return pe_abort(i, PE_NOT_ENOUGH_MEMORY, "there are too many PINs");
-    TRY(pe_take_room(i, PIN_OCTETS));
-    i->pins[i->now.n_pins++] = p;
-    return 0;
+    return keep_pin(i, &p);
 }
 
 /* This context has the PINs of another one. */
@@ -108,10 +120,6 @@ int pe_pins(struct install *i, const struct ProfileElement *value)
         return pe_abort(i, PE_INVALID_REQUEST_FORMAT, "no DF is there that the PINs belong to");
     if (pe->pinCodes.present == PE_PINCodes__pinCodes_PR_filePath)
         return share_pins(i, context, pe_octets(&pe->pinCodes.choice.filePath));
-    if (i->pins == NULL)
-        i->pins = calloc(MAX_PINS, sizeof *i->pins);
-    if (i->pins == NULL)
-        return ERR_NOMEM;
     pe_at(i, 1, TAG_PIN_LIST, 0);
     for (int k = 0; k < pe->pinCodes.choice.pinconfig.list.count; k++) {
         pe_at(i, 2, 0, (size_t)k);
@@ -172,8 +180,46 @@ static bool has_pin(const struct install *i, uint16_t df, uint8_t reference)
     return false;
 }
 
+static bool has_puk(const struct install *i, uint8_t reference)
+{
+    for (size_t k = 0; k < i->now.n_puks; k++)
+        if (i->puks[k].puk.reference == reference)
+            return true;
+    return false;
+}
+
+/* PINs that an IoT minimal profile has without bringing them.  Their values are not published:
+ * PIN1 asks nobody, and nobody can be ADM1. */
+static int add_iot_pins(struct install *i)
+{
+    static const struct installed_pin defaults[] = {
+        { .pin = { .reference = 0x01,
+                   .max = 3,
+                   .attributes = DEFAULT_ATTRIBUTES ^ PIN_ENABLED,
+                   .value = { 0x30, 0x30, 0x30, 0x30, 0xFF, 0xFF, 0xFF, 0xFF } },
+          .left = 3 },
+        { .pin = { .reference = 0x0A,
+                   .max = 3,
+                   .attributes = PIN_ENABLED,
+                   .value = { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF } },
+          .left = 0 },
+    };
+
+    for (size_t k = 0; k < N_ELEMS(defaults); k++) {
+        struct installed_pin p = defaults[k];
+        p.pin.context = FS_MF;
+        if (p.pin.reference == 0x01 && has_puk(i, 0x01))
+            p.pin.puk = 0x01;
+        if (find_pin(i, FS_MF, p.pin.reference) == NULL)
+            TRY(keep_pin(i, &p));
+    }
+    return 0;
+}
+
 int pe_pins_finish(struct install *i)
 {
+    if (i->iot.aid_len > 0 && i->fs.n > 0)
+        TRY(add_iot_pins(i));
     for (size_t k = 0; k < i->fs.n; k++) {
         const struct fs_node *n = &i->fs.nodes[k];
         for (size_t m = 0; fs_is_df(n) && m < n->n_pins; m++)

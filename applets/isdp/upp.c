@@ -46,6 +46,8 @@ enum {
     ONCE = 1 << 2,  /* at most once in a package */
     ROOT = 1 << 3,  /* gives the package its MF */
     IN_MF = 1 << 4, /* needs one before it */
+    FULL = 1 << 5,  /* not in an IoT minimal profile */
+    IOT = 1 << 6,   /* only there */
 };
 
 /* TCA 8.1.3: the elements and where they may stand. */
@@ -65,7 +67,7 @@ static const struct element {
     { 0xA8, 0, "application" },
     { 0xA9, 0, "nonStandard" },
     { 0xAA, LAST | ONCE, "end" },
-    { 0xB0, ROOT | ONCE, "mf" },
+    { 0xB0, ROOT | ONCE | FULL, "mf" },
     { 0xB1, IN_MF | ONCE, "cd" },
     { 0xB2, IN_MF | ONCE, "telecom" },
     { 0xB3, IN_MF, "usim" },
@@ -81,8 +83,8 @@ static const struct element {
     { 0xBD, IN_MF, "df-saip" },
     { 0xBE, IN_MF, "df-snpn" },
     { 0xBF1F, IN_MF, "df-5gprose" },
-    { 0xBF20, ROOT | ONCE, "iot" },
-    { 0xBF21, IN_MF | ONCE, "opt-iot" },
+    { 0xBF20, ROOT | ONCE | IOT, "iot" },
+    { 0xBF21, IN_MF | ONCE | IOT, "opt-iot" },
 };
 
 /* ServicesList: the context tag of a service we have, and its UICCCapability bit.  A service that
@@ -110,7 +112,8 @@ static const struct {
 
 uint32_t upp_uicc_capability(void)
 {
-    uint32_t bits = 0;
+    enum { CAPABILITY_IOT_MINIMAL = 31 }; /* no service: iotOptions demand it */
+    uint32_t bits = UINT32_C(1) << CAPABILITY_IOT_MINIMAL;
 
     for (size_t i = 0; i < N_ELEMS(services); i++)
         bits |= UINT32_C(1) << services[i].capability;
@@ -158,6 +161,7 @@ struct upp {
     struct wr octets;    /* those that are not a whole element yet */
     size_t come, parsed; /* octets of the package; and of them, in whole elements */
     uint64_t seen;       /* bit i: elements[i] */
+    bool is_iot;         /* the header says so: an IoT minimal profile */
     bool has_root, ended, aborted;
     struct pe end; /* PE-End; its octets are gone */
     struct status statuses[MAX_WARNINGS];
@@ -325,9 +329,7 @@ static int check_header_lists(struct upp *u, const struct pe *pe)
     if (tlv_find(body, TAG_MANDATORY_AIDS, &list) && list.value.n > 0)
         return abort_with(u, pe, PE_LIB_NOT_SUPPORTED, (size_t)(list.whole.p - pe->tlv.whole.p),
                           "a mandatory library is not there");
-    if (tlv_find(body, TAG_IOT_OPTIONS, &list))
-        return abort_with(u, pe, PE_FEATURE_NOT_SUPPORTED, (size_t)(list.whole.p - pe->tlv.whole.p),
-                          "IoT minimal profiles are not supported");
+    u->is_iot = tlv_find(body, TAG_IOT_OPTIONS, &list);
     return UPP_OK;
 }
 
@@ -386,6 +388,18 @@ static bool identification_is_new(struct upp *u, const struct pe *pe)
     return new;
 }
 
+/* Full and IoT minimal profiles differ in what makes their MF.  NULL: nothing is wrong. */
+static const char *check_kind_of_profile(const struct upp *u, unsigned rules)
+{
+    if (!u->is_iot)
+        return rules & IOT ? "it belongs into IoT minimal profiles only" : NULL;
+    if (rules & FULL)
+        return "an IoT minimal profile has no such element";
+    if ((rules & ROOT) && !(rules & IOT) && !u->has_root)
+        return "PE-IoT is not the first of the file system";
+    return NULL;
+}
+
 /* TCA 8.1.3: may this element stand here? */
 static int check_order(struct upp *u, const struct pe *pe)
 {
@@ -402,6 +416,8 @@ static int check_order(struct upp *u, const struct pe *pe)
         why = "there is no MF yet";
     else if (!identification_is_new(u, pe))
         why = "its identification is used already";
+    else
+        why = check_kind_of_profile(u, rules);
     if (why != NULL)
         return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0, why);
     if (pe->kind != NULL)
@@ -420,8 +436,8 @@ static int take_value(struct upp *u, const struct pe *pe, const struct ProfileEl
     if (report->unknown > 0)
         TRY(warn_with(u, pe, PE_INVALID_PARAMETER, report->unknown_at, "it has an unknown field"));
     if (pe->kind->rules & FIRST)
-        return check_header(u, pe);
-    if (!pe->has_identification)
+        TRY(check_header(u, pe));
+    else if (!pe->has_identification)
         return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0, "its identification is missing");
     if (u->options.install == NULL)
         return UPP_OK;

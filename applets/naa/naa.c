@@ -97,9 +97,10 @@ static int pin_satisfied(struct session *s, bool *ret)
         if (reference < FIRST_APPLICATION_PIN || reference > LAST_APPLICATION_PIN)
             continue;
         int err = pin_load(s->euicc->nvm, u->fs.prefix, FS_MF, reference, &pin, &found);
+        *ret = false;
+        if (err == 0 && found)
+            err = pin_is_satisfied(s->euicc->nvm, u->fs.prefix, &u->pins, &pin, ret);
         crypto_wipe(pin.value, sizeof pin.value);
-        *ret = found &&
-               (!(pin.attributes & PIN_ENABLED) || pin_is_verified(&u->pins, FS_MF, reference));
         return err;
     }
     return 0;

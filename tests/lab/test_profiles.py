@@ -317,8 +317,22 @@ BOOTSTRAP_EXPECTED = b"".join([
     end(8),
 ])
 
+IOT_EXPECTED = b"".join([
+    tlv("A0", tlv("80", "03"), tlv("81", "03"), tlv("82", b"softeuicc IoT"),
+        tlv("83", "8900010000000000142F"), tlv("A5", tlv("81"), tlv("84")),
+        tlv("A6", tlv("06", oid(17))), tlv("A9", tlv("80", AID[10:]))),
+    tlv("BF20", header(1), tlv("81", oid(17)),
+        tlv("A9", content("080910100000000041")),
+        tlv("AE", content(services(11, 33, 85))),
+        tlv("B2", content("0010")),
+        tlv("B6", content("11F2FF00"))),
+    algorithm(2, "01", "00", "4AB1DEB05CA6CEB051FC98E77D026A84",
+              "DCF07CBD51855290B92A07A9891E523E"),
+    end(3),
+])
+
 EXPECTED = {"operational": OPERATIONAL_EXPECTED, "tuak": TUAK_EXPECTED, "ims": IMS_EXPECTED,
-            "bootstrap": BOOTSTRAP_EXPECTED}
+            "bootstrap": BOOTSTRAP_EXPECTED, "iot": IOT_EXPECTED}
 
 
 def package(name):
@@ -381,7 +395,7 @@ class ProfilesTest(unittest.TestCase):
         self.refused("")
 
 
-# What the published test sets give: TS 35.233 6.3; AK* of TS 35.208 4.3, sets 3 and 4.
+# What the published test sets give: TS 35.233 6.3; AK* of TS 35.208 4.3, sets 3 to 5.
 TUAK_RAND = "42" * 16
 TUAK_AUTN = "608E0F8A8145" + "FFFF" + "F9A54E6AEAA8618D"  # SQN xor AK, AMF, MAC-A
 TUAK_ANSWER = ("DB04657ACD64" + "10D71A1E5C6CAFFE986A26F783E5C78BE1" +
@@ -390,6 +404,8 @@ SET3_RAND, SET3_AK_STAR = "9F7C8D021ACCF4DB213CCFF0C7F71A6A", "DEACDD848CC6"
 SET3_AUTN = "AE4A3A9B4C97" + "725C" + "9CABC3E99BAF7281"
 SET4_RAND, SET4_AK_STAR = "CE83DBC54AC0274A157C17F80D017BD6", "6085A86C6F63"
 SET4_AUTN = "FBD98A0B3C86" + "9E09" + "74A58220CBA84C49"
+SET5_RAND, SET5_AK_STAR = "74B0CD6031A1C8339B2B6CE2B8C4A186", "FE2555E54AA9"
+SET5_AUTN = "D961BBD511AE" + "9F07" + "49E785DD12626EF2"
 
 SELECT_USIM = "00A4040C0C" + AID
 SELECT_ISIM = "00A4040C0C" + ISIM_AID
@@ -547,6 +563,25 @@ class CardsTest(unittest.TestCase):
                       ("00A4040008A000000151000000", "6F.*9000"),
                       ("80CA006600", CARD_DATA.hex().upper() + "9000"),
                       ("80CA00E000", "E012C00401028810C00402028810C004030288109000"))
+
+    def test_iot(self):
+        card, profile, files = self.install("iot")
+        self.assertEqual(profile["iccid"], "8900010000000000142")
+        self.assertEqual(profile["naas"], [{"aid": AID, "algorithm": "Milenage"}])
+        self.assertEqual(self.pins_of(profile), {("3F00", "PIN01"): False, ("3F00", "ADM1"): True})
+        self.assertEqual(files["7FD0/6F07"]["rules"],
+                         "read PIN01; update, deactivate, activate, delete ADM1")
+        self.assertEqual(len(files), 22)
+        self.exchange(card, "980010000000000041F2",
+                      ("00A40804022FE2", "62.*9000"),
+                      ("00B000000A", "980010000000000041F29000"),
+                      ("00A40804022F00", "62.*9000"),
+                      ("00B2010426", "61144F0C" + AID + "50045553494D" + "FF" * 16 + "9000"),
+                      (SELECT_USIM, "9000"),
+                      (READ_IMSI, "0809101000000000419000"),
+                      (authenticate(SET5_RAND, SET5_AUTN), f"DC0E{SET5_AK_STAR}.{{16}}9000"),
+                      ("00200001", "63C3"),
+                      (VERIFY_ADM1, "6983"))
 
 
 if __name__ == "__main__":

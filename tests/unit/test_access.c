@@ -298,6 +298,28 @@ START_TEST(the_universal_pin_is_a_global_one)
 }
 END_TEST
 
+START_TEST(the_universal_pin_takes_a_replaced_ones_place)
+{
+    struct pin pin;
+    bool found = false;
+
+    make_pin(MF, PIN_1, PIN_ENABLED | PIN_DISABLEABLE);
+    make_pin(MF, UNIVERSAL, PIN_ENABLED);
+    verify(MF, UNIVERSAL);
+    ck_assert(!readable("80 01 01" PIN1));
+    ck_assert_int_eq(access_find_pin(&context, USIM, PIN_1, &pin, &found), 0);
+    ck_assert(found && (pin.attributes & PIN_ENABLED));
+    ck_assert_int_eq(pin_replace(nvm, fs.prefix, &status, &pin, rd_str("12345678")), 0);
+    ck_assert(readable("80 01 01" PIN1));
+    status.n = 0;
+    ck_assert(!readable("80 01 01" PIN1));
+    verify(MF, PIN_1); /* counts no more */
+    ck_assert(!readable("80 01 01" PIN1));
+    ck_assert_int_eq(access_find_pin(&context, USIM, PIN_1, &pin, &found), 0);
+    ck_assert(found && pin.replaced && !(pin.attributes & PIN_ENABLED));
+}
+END_TEST
+
 START_TEST(a_global_pin_is_the_mfs_whatever_the_df)
 {
     make_pin(MF, PIN_1, PIN_ENABLED);
@@ -470,6 +492,7 @@ int main(void)
     tcase_add_test(tcase, commands_have_rules_by_their_instruction);
     tcase_add_test(tcase, a_pin_must_be_verified_or_disabled);
     tcase_add_test(tcase, the_universal_pin_is_a_global_one);
+    tcase_add_test(tcase, the_universal_pin_takes_a_replaced_ones_place);
     tcase_add_test(tcase, a_global_pin_is_the_mfs_whatever_the_df);
     tcase_add_test(tcase, a_local_pin_is_the_nearest_one);
     tcase_add_test(tcase, a_df_counts_its_own_pins);

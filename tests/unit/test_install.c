@@ -45,6 +45,12 @@
     "A4{A0{80: 81:06} A1{A1{80:01 81:00 82:000102030405060708090A0B0C0D0E0F"                       \
     " 83:000102030405060708090A0B0C0D0E0F}}} "
 
+/* An IoT minimal profile; more stands between EF.UMPC and EF.IMSI. */
+#define IOT_HEADER "A0{80:03 81:03 83:89000123456789012341 A5{} A6{} A9{80:1002FF49FF0189}} "
+#define IOT(more)                                                                                  \
+    "BF20{A0{80: 81:08} 81:67810F010211 " more " A9{83:080910101032547698} B2{83:0001}} "
+#define OPT_IOT "BF21{A0{80: 81:09} 81:67810F010212 A6{83:00} A9{}} "
+
 #define OK "3007A0053003800100"
 
 enum { PROFILE = 0x0010, ROOM = 1 << 20, RESPONSE_MAX = 1024 };
@@ -796,9 +802,32 @@ static const struct {
     { "a library",
       "A0{80:02 81:03 83:89000123456789012341 A5{} A6{} A8{30{80:A000000001 81:0100}}} ",
       "300CA00830068001088301188100", false, UPP_PE_ERROR },
-    { "an IoT minimal profile",
-      "A0{80:02 81:03 83:89000123456789012341 A5{} A6{} A9{80:10020000000000}} ",
-      "300CA008300680010A8301188100", false, UPP_PE_ERROR },
+    { "an MF in an IoT minimal profile", IOT_HEADER MF, "300FA00B30098001058101018301008100", false,
+      UPP_PE_ERROR },
+    { "an MF after PE-IoT", IOT_HEADER IOT("") MF, "300FA00B30098001058101018301008100", false,
+      UPP_PE_ERROR },
+    { "files before PE-IoT", IOT_HEADER "A1{A0{80: 81:02} A1{}} ",
+      "300FA00B30098001058101028301008100", false, UPP_PE_ERROR },
+    { "PE-OPT-IoT before PE-IoT", IOT_HEADER OPT_IOT, "300FA00B30098001058101098301008100", false,
+      UPP_PE_ERROR },
+    { "PE-IoT in another profile", HEADER IOT(""), "300FA00B30098001058101088301008100", false,
+      UPP_PE_ERROR },
+    { "PE-OPT-IoT in another profile", BASE OPT_IOT, "300FA00B30098001058101098301008100", false,
+      UPP_PE_ERROR },
+    { "PE-IoT twice", IOT_HEADER IOT("") IOT(""), "300FA00B30098001058101088301008100", false,
+      UPP_PE_ERROR },
+    { "PE-IoT with another AID than the header's",
+      IOT_HEADER IOT("A8{A1{84:A0000000871002FF49FF018A}}"), "300FA00B30098001038101088301008100",
+      false, UPP_PE_ERROR },
+    { "PE-IoT by the template of the MF",
+      IOT_HEADER "BF20{A0{80: 81:08} 81:67810F010201 A9{} B2{}} ",
+      "300FA00B300980010381010883010A8100", false, UPP_PE_ERROR },
+    { "PE-MF by the template of PE-IoT",
+      HEADER "B0{A0{80: 81:01} 81:67810F010211 A2{} A4{} A5{} A6{}} ",
+      "300FA00B30098001038101018301098100", false, UPP_PE_ERROR },
+    { "an IoT minimal profile whose AID is no USIM's",
+      "A0{80:03 81:03 83:89000123456789012341 A5{} A6{} A9{80:10040000000000}} " IOT(""),
+      "300FA00B30098001038101088301008100", false, UPP_PE_ERROR },
     { "Java Card and an application, recorded",
       "A0{80:02 81:03 83:89000123456789012341 A5{8B:} A6{}} " MF PINS "A8{A0{80: 81:20}} " END,
       "3017A015300680010783011630068001078101203003800100", true, UPP_OK },
@@ -1127,10 +1156,55 @@ START_TEST(a_removed_profile_leaves_nothing)
 }
 END_TEST
 
+START_TEST(an_iot_minimal_profile_is_made_from_its_header)
+{
+    struct made m = install_good(IOT_HEADER IOT("") OPT_IOT AKA END);
+    const struct fs_node *adf = file_at(&m, "7FD0");
+
+    check_hex(rd_of(adf->aid, adf->aid_len), USIM_AID, "AID");
+    check_hex(rd_of(adf->pins, adf->n_pins), "010A", "PINs of the ADF");
+    check_hex(rd_of(m.fs.nodes[FS_MF].pins, m.fs.nodes[FS_MF].n_pins), "010A", "PINs of the MF");
+    check_contents(&m, "2FE2", "98001032547698103214");
+    check_contents(&m, "2F00", "61144F0C" USIM_AID "50045553494DFFFFFFFFFFFFFFFF");
+    check_contents(&m, "2F06",
+                   "8001019000800102A406830101950108800158A40683010A950108FFFFFFFFFFFF"
+                   "800101A406830101950108");
+    check_contents(&m, "7FD06F06", "8001019000800102");
+    check_contents(&m, "7FD06F07", "080910101032547698");
+    check_contents(&m, "7FD06F46", "00FF");
+    ck_assert_int_eq(pin_tries(&m, "", 0x01), 3);
+    ck_assert_int_eq(pin_tries(&m, "", 0x0A), 0);
+    made_done(&m);
+}
+END_TEST
+
+START_TEST(what_an_iot_minimal_profile_brings_stands_over_the_defaults)
+{
+    struct made m = install_good(IOT_HEADER PUK_1 IOT(
+        "A4{83:9899} A5{83:61} A8{A1{83:7FF1 C6:0A}}") "A2{A0{80: 81:05} A1{A0{30{80:0A 81:" CODE
+                                                       "} 30{80:0081 81:" CODE "}}}} " END);
+    struct pin pin;
+    bool found;
+
+    check_contents(&m, "2FE2", "9899FFFF");
+    check_contents(&m, "2F00", "61FFFF");
+    check_hex(rd_of(file_at(&m, "7FF1")->pins, file_at(&m, "7FF1")->n_pins), "0A", "PINs");
+    ck_assert_int_eq(pin_tries(&m, "", 0x0A), 3);
+    ck_assert_int_eq(pin_tries(&m, "7FF1", 0x81), 3);
+    ck_assert_int_eq(pin_load(m.nvm, m.fs.prefix, FS_MF, 0x01, &pin, &found), 0);
+    ck_assert(found);
+    ck_assert_uint_eq(pin.puk, 0x01);
+    ck_assert_uint_eq(pin.attributes & PIN_ENABLED, 0);
+    made_done(&m);
+}
+END_TEST
+
 static TCase *good_case(void)
 {
     TCase *t = tcase_create("good");
 
+    tcase_add_test(t, an_iot_minimal_profile_is_made_from_its_header);
+    tcase_add_test(t, what_an_iot_minimal_profile_brings_stands_over_the_defaults);
     tcase_add_test(t, a_small_profile_has_its_files);
     tcase_add_test(t, pins_are_where_they_belong);
     tcase_add_test(t, files_may_be_left_out_but_not_those_of_the_mf);

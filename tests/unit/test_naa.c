@@ -116,8 +116,17 @@ static void put_element(struct nvm *nvm, uint16_t adf, const char *text)
 static void fill(struct nvm *nvm)
 {
     const struct pin pin = {
-        .reference = 1, .context = FS_MF, .value = "12345678", .attributes = PIN_ENABLED, .max = 3
+        .reference = 1,
+        .context = FS_MF,
+        .value = "12345678",
+        .attributes = PIN_ENABLED | PIN_DISABLEABLE,
+        .max = 3,
     };
+    const struct pin universal = { .reference = 0x11,
+                                   .context = FS_MF,
+                                   .value = "87654321",
+                                   .attributes = PIN_ENABLED,
+                                   .max = 3 };
     struct fs fs;
 
     fs_init(&fs, PROFILE);
@@ -128,6 +137,7 @@ static void fill(struct nvm *nvm)
     put_element(nvm, usim, MILENAGE_PE);
     put_element(nvm, isim, "A41C A005 8000 8101 06 A113 A011 800106 810C A0000000871002FF49FF0189");
     ck_assert_int_eq(pin_store(nvm, fs.prefix, &pin, pin.max), 0);
+    ck_assert_int_eq(pin_store(nvm, fs.prefix, &universal, universal.max), 0);
     ck_assert_int_eq(nvm_commit(nvm), 0);
     fs_done(&fs);
 }
@@ -291,6 +301,18 @@ START_TEST(the_pin_is_asked_for)
     check_with(CHALLENGE, autn(1, 0, NULL), "6982");
     check("8078000100", "6982");
     check(VERIFY_PIN, "9000");
+    check_with(CHALLENGE, autn(1, 0, NULL), ANSWER "08" KC "9000");
+}
+END_TEST
+
+/* DISABLE PIN with P1 91: the universal PIN takes the PIN's place (TS 102 221 9.5.1). */
+START_TEST(the_universal_pin_can_take_its_place)
+{
+    check(SELECT_USIM, "9000");
+    check("0026910108 3132333435363738", "9000");
+    check_with(CHALLENGE, autn(1, 0, NULL), "6982");
+    check(VERIFY_PIN, "6984");
+    check("0020001108 3837363534333231", "9000");
     check_with(CHALLENGE, autn(1, 0, NULL), ANSWER "08" KC "9000");
 }
 END_TEST
@@ -603,6 +625,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, a_replay_is_refused_after_a_power_cycle);
     tcase_add_test(tc, a_wrong_mac_changes_nothing);
     tcase_add_test(tc, the_pin_is_asked_for);
+    tcase_add_test(tc, the_universal_pin_can_take_its_place);
     tcase_add_test(tc, the_adf_must_be_current);
     tcase_add_test(tc, without_an_application_there_is_no_authenticate);
     tcase_add_test(tc, contexts_that_are_none);

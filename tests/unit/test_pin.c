@@ -422,6 +422,110 @@ START_TEST(when_too_many_are_verified_the_oldest_goes)
 }
 END_TEST
 
+/* --- the universal PIN in another one's place ---------------------------------------------------
+ */
+
+static int replace(const char *value)
+{
+    struct pin pin = load(MF, 0x01);
+
+    return pin_replace(nvm, prefix, &status, &pin, octets(value));
+}
+
+static bool satisfied(void)
+{
+    struct pin pin = load(MF, 0x01);
+    bool holds = false;
+
+    ck_assert_int_eq(pin_is_satisfied(nvm, prefix, &status, &pin, &holds), 0);
+    return holds;
+}
+
+static int verify_universal(const char *value)
+{
+    struct pin pin = load(MF, PIN_UNIVERSAL);
+
+    return pin_verify(nvm, prefix, &status, &pin, octets(value));
+}
+
+START_TEST(a_replaced_pin_holds_with_the_universal_one)
+{
+    store(MF, PIN_UNIVERSAL, PIN_ENABLED | PIN_DISABLEABLE, 0);
+    ck_assert_int_eq(run(VERIFY, right), 0);
+    ck_assert(satisfied());
+    ck_assert_int_eq(replace(wrong), SW_TRIES_LEFT | (MAX - 1));
+    ck_assert(!load(MF, 0x01).replaced && !satisfied());
+    ck_assert_int_eq(replace(right), 0);
+    ck_assert_uint_eq(left(), MAX);
+    ck_assert(load(MF, 0x01).replaced && !verified() && !satisfied());
+    ck_assert_int_eq(verify_universal(right), 0);
+    ck_assert(satisfied());
+    ck_assert_int_gt(verify_universal(wrong), 0);
+    ck_assert(!satisfied());
+    store(MF, PIN_UNIVERSAL, PIN_DISABLEABLE, 0); /* disabled, which satisfies as ever */
+    ck_assert(satisfied());
+    ck_assert_int_eq(nvm_del(nvm, "isdp/0010/pin/0000-11"), 0);
+    ck_assert(!satisfied());
+}
+END_TEST
+
+START_TEST(a_replaced_pin_is_a_disabled_one_until_it_is_enabled)
+{
+    store(MF, PIN_UNIVERSAL, PIN_ENABLED, 0);
+    ck_assert_int_eq(replace(right), 0);
+    ck_assert_int_eq(run(VERIFY, right), SW_INVALIDATED);
+    ck_assert_int_eq(run(CHANGE, right), SW_INVALIDATED);
+    ck_assert_int_eq(run(DISABLE, right), SW_CONDITIONS_OF_USE);
+    ck_assert_int_eq(replace(right), SW_CONDITIONS_OF_USE);
+    ck_assert_int_eq(run(ENABLE, right), 0);
+    ck_assert(!load(MF, 0x01).replaced && enabled() && satisfied());
+    status.n = 0;
+    ck_assert_int_eq(verify_universal(right), 0);
+    ck_assert(!satisfied());
+    ck_assert_int_eq(replace(right), 0);
+    ck_assert_int_eq(run(UNBLOCK, puk_right), 0);
+    ck_assert(!load(MF, 0x01).replaced && enabled());
+}
+END_TEST
+
+START_TEST(what_cannot_be_replaced)
+{
+    struct pin local, universal;
+
+    ck_assert_int_eq(replace(right), SW_REFERENCE_NOT_FOUND); /* by nothing */
+    store(MF, PIN_UNIVERSAL, PIN_ENABLED | PIN_DISABLEABLE, 0);
+    store(ADF, 0x81, PIN_ENABLED | PIN_DISABLEABLE, 0);
+    local = load(ADF, 0x81);
+    universal = load(MF, PIN_UNIVERSAL);
+    ck_assert_int_eq(pin_replace(nvm, prefix, &status, &local, octets(right)),
+                     SW_CONDITIONS_OF_USE);
+    ck_assert_int_eq(pin_replace(nvm, prefix, &status, &universal, octets(right)),
+                     SW_CONDITIONS_OF_USE);
+    set_up_with(PIN_ENABLED | PIN_CHANGEABLE);
+    ck_assert_int_eq(replace(right), SW_CONDITIONS_OF_USE);
+    set_up_with(PIN_CHANGEABLE | PIN_DISABLEABLE);
+    ck_assert_int_eq(replace(right), SW_CONDITIONS_OF_USE);
+    ck_assert_uint_eq(left(), MAX);
+}
+END_TEST
+
+/* It is replaced, or as it was: a cut never leaves it open. */
+START_TEST(a_power_cut_never_leaves_a_pin_half_replaced)
+{
+    store(MF, PIN_UNIVERSAL, PIN_ENABLED, 0);
+    for (uint64_t n = 0; n < 10; n++) {
+        prepare(DISABLE);
+        nvm_cut_after(nvm, n);
+        int result = replace(right);
+        nvm_abort(nvm);
+        nvm_restore_power(nvm);
+        ck_assert(result == 0 || result == ERR_NVM);
+        ck_assert_int_eq(load(MF, 0x01).replaced, result == 0);
+        ck_assert(enabled() && !satisfied());
+    }
+}
+END_TEST
+
 /* --- power cuts --------------------------------------------------------------------------------
  */
 
@@ -547,6 +651,10 @@ int main(void)
     tcase_add_test(tcase, contexts_and_references_are_apart);
     tcase_add_test(tcase, a_shared_pin_is_the_owners);
     tcase_add_test(tcase, when_too_many_are_verified_the_oldest_goes);
+    tcase_add_test(tcase, a_replaced_pin_holds_with_the_universal_one);
+    tcase_add_test(tcase, a_replaced_pin_is_a_disabled_one_until_it_is_enabled);
+    tcase_add_test(tcase, what_cannot_be_replaced);
+    tcase_add_test(tcase, a_power_cut_never_leaves_a_pin_half_replaced);
     tcase_add_loop_test(tcase, a_power_cut_never_gives_a_guess_for_free, 0, N_BACK_ENDS);
     tcase_add_test(tcase, nothing_is_told_before_the_attempt_is_stored);
     suite_add_tcase(suite, tcase);

@@ -1330,11 +1330,43 @@ START_TEST(changes_disables_and_enables_a_pin)
     expect("0024000108" VALUE_1, "6700");
     expect("00240001", "6700");
     expect("80F2000000", "62*C60C9001E0*9000"); /* its state is in the FCP */
-    expect("0026910108" VALUE_2, "6A81");       /* no PIN takes its place */
+    expect("0026910108" VALUE_2, "6A88");       /* there is no universal PIN */
+    expect("0026810108" VALUE_2, "6A81");       /* and no other one takes its place */
     expect("0026010108" VALUE_2, "6A86");
     expect("0026000108" VALUE_2, "9000");
     expect("80F2000000", "62*C60C900160*9000");
     expect("0026000A083535353535353535", "6985"); /* not this one */
+}
+END_TEST
+
+START_TEST(the_universal_pin_replaces_another_one)
+{
+    add_pin(&card.uicc.fs, FS_MF, PIN_UNIVERSAL, VALUE_2, PIN_ENABLED | PIN_CHANGEABLE, 0);
+    ck_assert_int_eq(nvm_commit(card.nvm), 0);
+    expect("0028000108" VALUE_1, "9000");
+    expect("0026910208" VALUE_1, "6A88");
+    expect("002691010430303030", "6700");
+    expect("0026910A083535353535353535", "6985");
+    expect("0026910108" VALUE_2, "63C2");
+    expect("0026910108" VALUE_1, "9000");
+    expect("80F2000000", "62*C60C900160*9000"); /* the FCP calls it disabled */
+    expect("0020000108" VALUE_1, "6984");
+    select_usim();
+    expect("00A4000C026F07", "9000");
+    expect("00B0000001", "6982"); /* READ with PIN1 */
+    expect("0020001108" VALUE_2, "9000");
+    expect("00B0000001", "*9000");
+    reset();
+    select_usim();
+    expect("00A4000C026F07", "9000");
+    expect("00B0000001", "6982");
+    expect("0028000108" VALUE_1, "9000"); /* ends it */
+    expect("00B0000001", "*9000");
+    reset();
+    expect("0020001108" VALUE_2, "9000");
+    select_usim();
+    expect("00A4000C026F07", "9000");
+    expect("00B0000001", "6982");
 }
 END_TEST
 
@@ -1512,6 +1544,7 @@ int main(void)
     tcase_add_test(cases, verifies_pins_of_the_current_context);
     tcase_add_test(cases, blocks_and_unblocks_a_pin);
     tcase_add_test(cases, changes_disables_and_enables_a_pin);
+    tcase_add_test(cases, the_universal_pin_replaces_another_one);
     tcase_add_test(cases, gives_random_octets);
     tcase_add_test(cases, an_envelope_goes_to_whoever_takes_it);
     tcase_add_test(cases, cannot_be_suspended);
