@@ -112,6 +112,7 @@ uint16_t dispatch(struct session *s, const struct cla *cla, const struct apdu *c
     struct apdu plain = *command, *a = &plain;
     uint16_t sw;
 
+    uicc_forget_suspension(e, command->ins);
     uicc_follow(s);
     wr_clear(&e->answer);
     s->commands++;

@@ -58,6 +58,7 @@ int euicc_power_on(struct euicc *e)
     if (!nvm_has_power(e->nvm))
         nvm_restore_power(e->nvm);
     uicc_unmount(e);
+    uicc_power_returns(e);
     channels_reset(&e->channels);
     cat_reset(&e->cat);
     e->terminal_capability_len = 0;

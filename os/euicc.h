@@ -27,6 +27,22 @@ enum {
     EUICC_MAX_ANSWER = 1 << 20,
 };
 
+/* What outlives the power between suspend and resume (os/uicc_suspend.c). */
+struct suspension {
+    enum { SUSPENSION_NONE, SUSPENSION_ASKED, SUSPENSION_POWERED } state;
+    uint8_t token[8];
+    uint16_t profile; /* that was mounted */
+    struct pin_status pins;
+    struct cat cat;
+    uint8_t capability[128], capability_len;
+    struct channels channels;
+    struct {
+        bool used;
+        const struct applet *applet; /* one without files, or NULL */
+        struct file_state files;
+    } stands[CHANNEL_COUNT];
+};
+
 struct euicc {
     struct trace trace;
     struct crypto *crypto; /* shared, not owned */
@@ -35,6 +51,8 @@ struct euicc {
     struct registry registry;
     bool on;
     bool read_only; /* looked at beside whoever serves it: nothing is stored */
+
+    struct suspension suspension;
 
     /* What follows goes with a reset. */
     struct channels channels;

@@ -94,38 +94,6 @@ static int disable_pin(struct session *s, const struct apdu *a, struct wr *rsp)
     return a->p1 == REPLACE_BY_UNIVERSAL ? replace_pin(s, a) : uicc_disable_pin(s, a, rsp);
 }
 
-/* EF.UMPC says whether a UICC can be suspended (TS 102 221 13.6). */
-static int announces_suspension(struct euicc *e, bool *ret)
-{
-    static const uint8_t umpc[] = { 0x2F, 0x08 };
-    enum { INFORMATION = 2, SUSPENSION = 0x02 };
-    const struct fs *fs = &e->uicc.fs;
-    uint8_t octet = 0;
-    struct wr w;
-
-    *ret = false;
-    uint16_t node =
-        uicc_has_files(&e->uicc) ? fs_path(fs, FS_MF, rd_of(umpc, sizeof umpc)) : FS_NONE;
-    if (node == FS_NONE || fs->nodes[node].kind != FS_KIND_TRANSPARENT ||
-        fs->nodes[node].size <= INFORMATION)
-        return 0;
-    wr_init(&w, &octet, sizeof octet);
-    TRY(fs_read(fs, e->nvm, node, INFORMATION, 1, &w));
-    *ret = octet & SUSPENSION;
-    return 0;
-}
-
-int uicc_suspend(struct session *s, const struct apdu *a, struct wr *rsp)
-{
-    bool announced;
-
-    (void)rsp;
-    TRY(announces_suspension(s->euicc, &announced));
-    if (!announced)
-        return uicc_refuse(s, a, SW_INS_NOT_SUPPORTED, "EF.UMPC announces no suspension");
-    return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "it cannot be suspended now");
-}
-
 int uicc_envelope(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     const struct registry *r = &s->euicc->registry;
@@ -161,7 +129,7 @@ const struct command uicc_commands[] = {
     { false, 0x70, NO_DATA, "MANAGE CHANNEL", manage_channel, "TS 102 221 11.1.17" },
     { false, 0x84, NO_DATA | WITH_LE, "GET CHALLENGE", uicc_get_challenge, "TS 102 221 11.1.18" },
     { true, 0xAA, NEEDS_DATA, "TERMINAL CAPABILITY", terminal_capability, "TS 102 221 11.1.19" },
-    { true, 0x76, 0, "SUSPEND UICC", uicc_suspend, "TS 102 221 11.1.22" },
+    { true, INS_SUSPEND_UICC, 0, "SUSPEND UICC", uicc_suspend, "TS 102 221 11.1.22" },
     { true, 0x10, NEEDS_DATA, "TERMINAL PROFILE", cat_terminal_profile, "TS 102 221 11.2.1" },
     { true, 0xC2, NEEDS_DATA, "ENVELOPE", uicc_envelope, "TS 102 221 11.2.2" },
     { true, 0x12, NO_DATA | WITH_LE, "FETCH", cat_fetch, "TS 102 221 11.2.3" },

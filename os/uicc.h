@@ -17,6 +17,15 @@ struct uicc {
     bool changed;     /* the tree in memory is ahead of the storage, until the commit */
 };
 
+/* --- suspension ------------------------------------------------------------------------ */
+
+enum { INS_SUSPEND_UICC = 0x76 };
+
+/* Before a command: one that is not about suspension ends it. */
+void uicc_forget_suspension(struct euicc *e, uint8_t ins);
+/* At power-on: a suspension that was asked for right before may be resumed. */
+void uicc_power_returns(struct euicc *e);
+
 /* --- mounting -------------------------------------------------------------------------- */
 
 /* Makes another profile's files the card's, at the end of the command that runs: sessions lose

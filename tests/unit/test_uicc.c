@@ -1391,12 +1391,86 @@ START_TEST(an_envelope_goes_to_whoever_takes_it)
 }
 END_TEST
 
-START_TEST(cannot_be_suspended)
+/* EF.UMPC whose third octet says that suspension is supported. */
+static void announce_suspension(void)
 {
-    expect("8076000004000A0100", "6D00");
     expect(OPEN_ADM1, "9000");
     create("82024121 83022F08 8A0105 8B032F0602 80020005 A503C10102", "9000");
-    expect("8076000004000A0100", "6985"); /* although EF.UMPC says so */
+}
+
+/* The answer's token, as hex behind the resuming header. */
+static const char *resuming(void)
+{
+    static char command[40];
+    size_t at = (size_t)snprintf(command, sizeof command, "8076010008");
+
+    for (size_t i = 0; i < 8; i++)
+        at += (size_t)snprintf(command + at, sizeof command - at, "%02X", response[2 + i]);
+    return command;
+}
+
+static void suspend_for_ten_minutes(void)
+{
+    uint8_t command[16];
+    size_t n = hex("8076000004 0001 010A 00", command, sizeof command);
+
+    ck_assert_uint_eq(euicc_transmit(&card, command, n, response), 2 + 8 + 2);
+    ck_assert_int_eq(memcmp(response, "\x01\x0A", 2), 0);
+    ck_assert_int_eq(memcmp(response + 10, "\x90\x00", 2), 0);
+}
+
+START_TEST(suspension_needs_its_announcement_and_good_durations)
+{
+    expect("8076000004000A0100", "6D00");
+    announce_suspension();
+    expect("8076000004 0101 000A", "6A80"); /* the least is the longer */
+    expect("8076000004 0501 050A", "6A80");
+    expect("8076000002 0501", "6700");
+    expect("8076020004 0001 010A", "6A86");
+    expect("8076000104 0001 010A", "6A86");
+    expect("8076010008 0000000000000000", "6985"); /* nothing is suspended */
+}
+END_TEST
+
+START_TEST(a_suspended_uicc_goes_on_where_it_was)
+{
+    announce_suspension();
+    select_usim();
+    expect("00A4000C026F07", "9000");
+    suspend_for_ten_minutes();
+    const char *command = resuming();
+    reset();
+    expect(command, "9000");
+    expect("80F2000C", "9000");
+    ck_assert_uint_ne(card.sessions[0]->files.adf, FS_NONE);
+    ck_assert_uint_ne(card.sessions[0]->files.ef, FS_NONE);
+    ck_assert(pin_is_verified(&card.uicc.pins, FS_MF, 0x0A));
+}
+END_TEST
+
+START_TEST(a_suspension_is_forgotten_by_anything_else)
+{
+    const int n_ways = 3;
+
+    announce_suspension();
+    for (int way = 0; way < n_ways; way++) {
+        suspend_for_ten_minutes();
+        char command[40];
+        snprintf(command, sizeof command, "%s", resuming());
+        if (way == 0) /* a command while the power is still on */
+            expect("80F2000C", "9000");
+        reset();
+        if (way == 1) /* a command before it is resumed */
+            expect("80F2000C", "9000");
+        if (way == 2) { /* another token */
+            command[11] ^= 1;
+            expect(command, "6982");
+            command[11] ^= 1;
+        }
+        expect(command, "6985");
+        ck_assert(!pin_is_verified(&card.uicc.pins, FS_MF, 0x0A));
+        expect(OPEN_ADM1, "9000");
+    }
 }
 END_TEST
 
@@ -1547,7 +1621,9 @@ int main(void)
     tcase_add_test(cases, the_universal_pin_replaces_another_one);
     tcase_add_test(cases, gives_random_octets);
     tcase_add_test(cases, an_envelope_goes_to_whoever_takes_it);
-    tcase_add_test(cases, cannot_be_suspended);
+    tcase_add_test(cases, suspension_needs_its_announcement_and_good_durations);
+    tcase_add_test(cases, a_suspended_uicc_goes_on_where_it_was);
+    tcase_add_test(cases, a_suspension_is_forgotten_by_anything_else);
     tcase_add_test(cases, without_a_profile_there_is_an_mf_and_nothing_in_it);
     tcase_add_test(cases, another_profile_begins_at_the_mf_without_verified_pins);
     tcase_add_test(cases, a_command_that_fails_changes_no_profile);
