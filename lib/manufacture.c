@@ -74,8 +74,7 @@ static void pack_eid(const char *digits, uint8_t ret[EID_LEN])
         ret[i] = (uint8_t)((digits[2 * i] - '0') << 4 | (digits[2 * i + 1] - '0'));
 }
 
-/* --- keys and certificates ---------------------------------------------------------------------
- */
+/* --- keys and certificates --- */
 
 /* What one curve's part of a PKI gives, and what is made of it. */
 struct identity {
@@ -280,8 +279,7 @@ static int personalise(struct nvm *nvm, struct crypto *c, const struct pki *pki,
     return err;
 }
 
-/* --- settings and profiles ---------------------------------------------------------------------
- */
+/* --- settings and profiles --- */
 
 static int store_settings(struct nvm *nvm, const struct softeuicc_new *how,
                           char error[SOFTEUICC_ERROR_LEN])

@@ -17,8 +17,7 @@ enum {
     TAG_PROFILE_NAME = 0x92,
 };
 
-/* --- the tree ----------------------------------------------------------------------------------
- */
+/* --- the tree --- */
 
 static void add_hex(cJSON *to, const char *name, struct rd v)
 {
@@ -152,8 +151,7 @@ static int build(cJSON *root, struct euicc *e)
     return 0;
 }
 
-/* --- the text ----------------------------------------------------------------------------------
- */
+/* --- the text --- */
 
 static const char *string_of(const cJSON *object, const char *name)
 {

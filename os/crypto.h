@@ -45,9 +45,6 @@ struct crypto;
 struct ec_key; /* a private key with its public part */
 struct ec_pub; /* a public key */
 
-/* Random octets of the caller's making; n octets into p.  0 or negative. */
-typedef int random_fn(void *ctx, uint8_t *p, size_t n);
-
 /* The system's randomness.  With a seed (seed.n > 0), OpenSSL's TEST-RAND instead: the same calls
  * in the same order then give the same keys, challenges and signatures; for tests only.
  * Returns NULL when OpenSSL refuses. */

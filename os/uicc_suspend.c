@@ -75,14 +75,13 @@ static int suspend(struct session *s, const struct apdu *a, struct wr *rsp)
         return uicc_refuse(s, a, SW_WRONG_DATA, "a duration is none, or the least is the longer");
     if (cat_is_busy(&e->cat))
         return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "a proactive command is not finished");
-    *kept = (struct suspension){
-        .state = SUSPENSION_ASKED, .profile = e->uicc.mounted, .pins = e->uicc.pins, .cat = e->cat
-    };
+    *kept = (struct suspension){ .profile = e->uicc.mounted, .pins = e->uicc.pins, .cat = e->cat };
     TRY(crypto_random(e->crypto, kept->token, sizeof kept->token));
     keep_channels(e, kept);
     memcpy(kept->capability, e->terminal_capability, sizeof kept->capability);
     kept->capability_len = e->terminal_capability_len;
-    wr_put(rsp, a->data + 2, 2); /* as long as the terminal likes */
+    kept->state = SUSPENSION_ASKED; /* not before there is a token */
+    wr_put(rsp, a->data + 2, 2);    /* as long as the terminal likes */
     wr_put(rsp, kept->token, sizeof kept->token);
     return 0;
 }

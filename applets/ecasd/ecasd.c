@@ -208,8 +208,7 @@ int ecasd_sign(struct euicc *e, int ci, const struct rd *parts, size_t n_parts,
     return ecdsa_sign(e->crypto, c->euicc_key, parts, n_parts, ret);
 }
 
-/* --- commands ----------------------------------------------------------------------------------
- */
+/* --- commands --- */
 
 static int select_ecasd(struct session *s, struct wr *fci)
 {

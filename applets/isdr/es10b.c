@@ -11,8 +11,7 @@
 #include "applets/isdr/isdr.h"
 #include "applets/isdr/otpk.h"
 
-/* --- GetEUICCChallenge -------------------------------------------------------------------------
- */
+/* --- GetEUICCChallenge --- */
 
 int es10b_get_euicc_challenge(struct session *s, struct rd body, struct wr *rsp)
 {
@@ -30,8 +29,7 @@ int es10b_get_euicc_challenge(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-/* --- AuthenticateServer ------------------------------------------------------------------------
- */
+/* --- AuthenticateServer --- */
 
 enum authenticate_error { /* AuthenticateErrorCode */
                           AUTH_INVALID_CERTIFICATE = 1,
@@ -229,8 +227,7 @@ int es10b_authenticate_server(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-/* --- PrepareDownload ----------------------------------------------------------------------------
- */
+/* --- PrepareDownload --- */
 
 enum download_error { /* DownloadErrorCode */
                       DOWNLOAD_INVALID_CERTIFICATE = 1,
@@ -430,8 +427,7 @@ int es10b_prepare_download(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-/* --- CancelSession ------------------------------------------------------------------------------
- */
+/* --- CancelSession --- */
 
 enum { CANCEL_INVALID_TRANSACTION_ID = 5 }; /* CancelSessionResponse, SGP.22 5.7.14 */
 

@@ -15,8 +15,7 @@ enum {
     TAG_METADATA_DP = 0xB8,
 };
 
-/* --- GetProfilesInfo (SGP.22 5.7.15) ------------------------------------------------------------
- */
+/* --- GetProfilesInfo (SGP.22 5.7.15) --- */
 
 enum { INCORRECT_INPUT_VALUES = 1 }; /* ProfileInfoListError */
 
@@ -197,15 +196,15 @@ int es10c_get_profiles_info(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-/* --- EnableProfile, DisableProfile, DeleteProfile (SGP.22 5.7.16 to 5.7.18) ---------------------
- */
+/* --- EnableProfile, DisableProfile, DeleteProfile (SGP.22 5.7.16 to 5.7.18) --- */
 
-enum state_result { /* shared by the three functions */
-                    ICCID_OR_AID_NOT_FOUND = 1,
-                    PROFILE_NOT_IN_RIGHT_STATE = 2,
-                    DISALLOWED_BY_POLICY = 3,
-                    WRONG_PROFILE_REENABLING = 4,
-                    CAT_BUSY = 5,
+/* Shared by the three functions. */
+enum state_result {
+    ICCID_OR_AID_NOT_FOUND = 1,
+    PROFILE_NOT_IN_RIGHT_STATE = 2,
+    DISALLOWED_BY_POLICY = 3,
+    WRONG_PROFILE_REENABLING = 4,
+    CAT_BUSY = 5,
 };
 
 struct state_function {
@@ -266,16 +265,6 @@ static int read_refresh(struct rd body, bool *ret)
     return 0;
 }
 
-/* The enabled profile's files become the card's; at power-on the ISD-R does the same. */
-static int want_enabled(struct euicc *e)
-{
-    uint16_t enabled;
-
-    TRY(profile_enabled(e, &enabled));
-    uicc_want(e, enabled);
-    return 0;
-}
-
 /* The terminal did REFRESH: the switch takes effect; or it refused: everything is as before
  * (SGP.22 3.2.1). */
 static int refresh_ended(struct euicc *e, bool done)
@@ -290,7 +279,7 @@ static int refresh_ended(struct euicc *e, bool done)
             TRY(notification_remove(e, n, &existed));
     }
     undo->pending = false;
-    return want_enabled(e);
+    return profile_want_enabled(e);
 }
 
 static int notify(struct euicc *e, uint16_t index, enum notification_event event)
@@ -330,7 +319,7 @@ static int switch_profiles(struct euicc *e, const struct profile_switch *next, b
         undo->pending = true;
         return 0; /* the files follow when it ends */
     }
-    return want_enabled(e);
+    return profile_want_enabled(e);
 }
 
 /* The rules between the enabled profile and the one to be.  0 or a state_result. */
@@ -482,8 +471,7 @@ int es10c_delete_profile(struct session *s, struct rd body, struct wr *rsp)
     return run_state_function(s, body, rsp, &delete_function, delete_target);
 }
 
-/* --- eUICCMemoryReset (SGP.22 5.7.19) -----------------------------------------------------------
- */
+/* --- eUICCMemoryReset (SGP.22 5.7.19) --- */
 
 enum {
     DELETE_OPERATIONAL = 1 << 0, /* resetOptions */
@@ -540,7 +528,7 @@ static int settle_after_reset(struct euicc *e, uint16_t was_enabled, struct prof
     now->resumes = NO_PROFILE;
     TRY(notify(e, now->enabled, EVENT_ENABLE));
     TRY(profile_set_switch(e, now));
-    return cat_queue_refresh(&e->cat, CAT_UICC_RESET, refresh_ended) ? 0 : want_enabled(e);
+    return cat_queue_refresh(&e->cat, CAT_UICC_RESET, refresh_ended) ? 0 : profile_want_enabled(e);
 }
 
 static int memory_reset(struct euicc *e, uint32_t options)
@@ -586,8 +574,7 @@ int es10c_euicc_memory_reset(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-/* --- GetEID and SetNickname (SGP.22 5.7.20, 5.7.21)
- * ----------------------------------------------- */
+/* --- GetEID and SetNickname (SGP.22 5.7.20, 5.7.21) --- */
 
 int es10c_get_eid(struct session *s, struct rd body, struct wr *rsp)
 {

@@ -193,13 +193,9 @@ static int select_isdr(struct session *s, struct wr *fci)
 
 static int start(struct euicc *e)
 {
-    uint16_t enabled;
-
     if (!e->read_only)
         TRY(bpp_recover(e));
-    TRY(profile_enabled(e, &enabled));
-    uicc_want(e, enabled);
-    return 0;
+    return profile_want_enabled(e);
 }
 
 static void stop(struct euicc *e)

@@ -322,6 +322,15 @@ int profile_enabled(struct euicc *e, uint16_t *ret_index)
     return get_index(e, KEY_ENABLED, ret_index);
 }
 
+int profile_want_enabled(struct euicc *e)
+{
+    uint16_t enabled;
+
+    TRY(profile_enabled(e, &enabled));
+    uicc_want(e, enabled);
+    return 0;
+}
+
 int profile_get_switch(struct euicc *e, struct profile_switch *ret)
 {
     struct profile_switch s = { 0 };

@@ -84,6 +84,8 @@ int profile_set_nickname(struct euicc *e, const struct profile *p, struct rd nic
 int profile_update_metadata(struct euicc *e, const struct profile *p, struct rd metadata);
 
 int profile_enabled(struct euicc *e, uint16_t *ret_index);
+/* The enabled profile's files become the card's. */
+int profile_want_enabled(struct euicc *e);
 int profile_get_switch(struct euicc *e, struct profile_switch *ret);
 int profile_set_switch(struct euicc *e, const struct profile_switch *s);
 

@@ -31,8 +31,7 @@ enum {
 static const uint64_t max_seq = ((uint64_t)1 << (8 * AKA_SQN_LEN - IND_BITS)) - 1;
 static const uint64_t default_limit = 0x10000000; /* sqnDelta and sqnAgeLimit, when absent */
 
-/* --- the element -------------------------------------------------------------------------------
- */
+/* --- the element --- */
 
 static uint64_t number(const uint8_t *p, size_t n)
 {
@@ -195,8 +194,7 @@ int aka_parse(struct rd element, struct aka_parameters *ret)
     return result;
 }
 
-/* --- storage ------------------------------------------------------------------------------------
- */
+/* --- storage --- */
 
 static void key_name(const struct fs *fs, const char *kind, uint16_t node, char ret[NVM_KEY_MAX])
 {
@@ -292,8 +290,7 @@ int aka_count(struct aka *a, bool *ret_any)
     return left > 0 ? nvm_count_down(a->nvm, key, &left) : 0;
 }
 
-/* --- sequence numbers (TS 33.102 C.2) -----------------------------------------------------------
- */
+/* --- sequence numbers (TS 33.102 C.2) --- */
 
 static unsigned newest(const struct aka *a)
 {
@@ -340,8 +337,7 @@ static int put_auts(struct aka *a, const uint8_t rand[AKA_RAND_LEN],
     return 0;
 }
 
-/* --- authentication -----------------------------------------------------------------------------
- */
+/* --- authentication --- */
 
 size_t aka_autn_len(const struct aka *a)
 {

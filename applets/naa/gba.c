@@ -41,8 +41,7 @@ static uint16_t parameters_file(struct session *s)
     return naa_ef(s, 0, s->selected == &isim_applet ? FID_ISIM_GBABP : FID_USIM_GBABP);
 }
 
-/* --- bootstrapping ------------------------------------------------------------------------------
- */
+/* --- bootstrapping --- */
 
 static int store_ks(struct session *s, const struct aka_keys *k, struct rd rand,
                     const struct aka_vector *v)
@@ -111,8 +110,7 @@ static int bootstrap(struct session *s, const struct apdu *a, struct rd in, stru
     return result;
 }
 
-/* --- NAF derivation -----------------------------------------------------------------------------
- */
+/* --- NAF derivation --- */
 
 static void put_parameter(struct wr *w, struct rd p)
 {

@@ -27,8 +27,7 @@ enum {
     LAST_APPLICATION_PIN = 0x08,
 };
 
-/* --- files --------------------------------------------------------------------------------------
- */
+/* --- files --- */
 
 uint16_t naa_ef(struct session *s, uint16_t df, uint16_t fid)
 {
@@ -78,8 +77,7 @@ int naa_refuse(const struct session *s, const struct apdu *a, int sw, const char
     return sw;
 }
 
-/* --- conditions ---------------------------------------------------------------------------------
- */
+/* --- conditions --- */
 
 /* The application's PIN is the first application PIN that the ADF lists; without one nothing is
  * asked for. */
@@ -121,8 +119,7 @@ int naa_ready(struct session *s, const struct apdu *a)
                : naa_refuse(s, a, SW_SECURITY_STATUS, "the application's PIN is not verified");
 }
 
-/* --- AUTHENTICATE -------------------------------------------------------------------------------
- */
+/* --- AUTHENTICATE --- */
 
 int naa_take(struct rd *in, struct rd *ret)
 {

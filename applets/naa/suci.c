@@ -24,8 +24,7 @@ enum {
     KEYS_LEN = MAC_KEY_AT + SHA256_LEN,
 };
 
-/* --- protection schemes -------------------------------------------------------------------------
- */
+/* --- protection schemes --- */
 
 /* Our ephemeral public key and the secret shared with the home network. */
 struct agreement {
@@ -119,8 +118,7 @@ int suci_scheme_output(struct crypto *c, enum suci_scheme scheme, struct rd key,
     return err;
 }
 
-/* --- EF.SUCI_Calc_Info --------------------------------------------------------------------------
- */
+/* --- EF.SUCI_Calc_Info --- */
 
 struct choice {
     enum suci_scheme scheme;
@@ -154,8 +152,7 @@ static int choose(struct rd calc_info, struct choice *ret)
     return ERR_INPUT;
 }
 
-/* --- the identifier -----------------------------------------------------------------------------
- */
+/* --- the identifier --- */
 
 /* EF.IMSI: length, then parity and digits, low halves first; F fills. */
 static int take_digits(struct rd imsi, uint8_t digits[MAX_DIGITS], size_t *ret_n)

@@ -20,7 +20,6 @@ enum {
     SCP_C_ENC = 0x02,
     SCP_R_MAC = 0x10,
     SCP_R_ENC = 0x20,
-
 };
 
 struct scp03 {

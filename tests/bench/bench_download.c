@@ -38,8 +38,7 @@ struct bench {
     struct download d;
 };
 
-/* --- the messages
- * --------------------------------------------------------------------------------- */
+/* --- the messages --- */
 
 static size_t transmit(void *ctx, const uint8_t *command, size_t n, uint8_t *ret)
 {
@@ -122,8 +121,7 @@ static double download(struct bench *b)
     return time;
 }
 
-/* --- before and after
- * ------------------------------------------------------------------------------ */
+/* --- before and after --- */
 
 /* Deletes the profile and removes its notifications, so that the next download finds what this one
  * found.  Counts the notifications beside the result. */
@@ -225,8 +223,7 @@ static uint64_t commits(const struct bench *b)
     return n;
 }
 
-/* --- measuring
- * ------------------------------------------------------------------------------------- */
+/* --- measuring --- */
 
 static void measure_memory(struct bench *b, const char *what,
                            const struct softeuicc_options *options)

@@ -73,8 +73,7 @@ static struct watch watch;
 static struct crypto *crypto;
 static struct dp_identity *identity; /* loaded once */
 
-/* --- the session --------------------------------------------------------------------------------
- */
+/* --- the session --- */
 
 static struct softeuicc *new_card(void)
 {
@@ -137,8 +136,7 @@ static void begin_session(struct server *s, struct cert **ret_euicc)
     wr_done(&answer);
 }
 
-/* --- the package --------------------------------------------------------------------------------
- */
+/* --- the package --- */
 
 /* From here on both sides use these keys; a request that is none changes nothing. */
 static void replace_keys(struct plan *p, struct rd plain)
@@ -264,8 +262,7 @@ static void make_package(struct plan *p, struct wr *ret)
             ret->p[p->changes[i].at] ^= p->changes[i].mask;
 }
 
-/* --- on its way ---------------------------------------------------------------------------------
- */
+/* --- on its way --- */
 
 static void send_small(const uint8_t *request, size_t n, struct wr *answer)
 {
@@ -383,8 +380,7 @@ static size_t count_profiles(void)
     return n;
 }
 
-/* --- the profile at work ------------------------------------------------------------------------
- */
+/* --- the profile at work --- */
 
 /* The ICCID of the only profile. */
 static bool find_iccid(struct wr *answer, struct rd *ret)

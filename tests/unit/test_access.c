@@ -128,8 +128,7 @@ static bool readable(const char *text)
     return may(IMSI, ACCESS_READ);
 }
 
-/* --- which record ------------------------------------------------------------------------------
- */
+/* --- which record --- */
 
 START_TEST(files_have_the_rules_of_the_nearest_arr_up_to_their_adf)
 {
@@ -205,8 +204,7 @@ START_TEST(a_file_that_is_not_there_is_a_bug_and_an_unreadable_rule_a_fault)
 }
 END_TEST
 
-/* --- which rule --------------------------------------------------------------------------------
- */
+/* --- which rule --- */
 
 START_TEST(the_first_rule_for_the_access_decides)
 {
@@ -272,8 +270,7 @@ START_TEST(commands_have_rules_by_their_instruction)
 }
 END_TEST
 
-/* --- whether it holds --------------------------------------------------------------------------
- */
+/* --- whether it holds --- */
 
 START_TEST(a_pin_must_be_verified_or_disabled)
 {

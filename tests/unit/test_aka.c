@@ -62,8 +62,7 @@ static void tear_down(void)
     crypto_free(&c);
 }
 
-/* --- elements -----------------------------------------------------------------------------------
- */
+/* --- elements --- */
 
 static void put_hex(struct wr *w, const char *text)
 {
@@ -117,8 +116,7 @@ static struct aka milenage_with(const char *rest)
     return opened(usim);
 }
 
-/* --- the network --------------------------------------------------------------------------------
- */
+/* --- the network --- */
 
 static uint64_t sqn_of(uint64_t seq, unsigned ind)
 {
@@ -194,8 +192,7 @@ static void check_refused(struct aka *a, uint64_t seq, unsigned ind, uint64_t to
     ck_assert_mem_eq(answer.auts + AKA_SQN_LEN, mac, p->keys.mac_len);
 }
 
-/* --- sequence numbers ---------------------------------------------------------------------------
- */
+/* --- sequence numbers --- */
 
 START_TEST(published_challenge_is_answered)
 {
@@ -365,8 +362,7 @@ START_TEST(the_mac_is_checked_first)
 }
 END_TEST
 
-/* --- other parameters ---------------------------------------------------------------------------
- */
+/* --- other parameters --- */
 
 START_TEST(auth_counter_max_limits_attempts)
 {
@@ -517,8 +513,7 @@ START_TEST(gba_masks_the_mac)
 }
 END_TEST
 
-/* --- the test algorithm, and GSM ----------------------------------------------------------------
- */
+/* --- the test algorithm, and GSM --- */
 
 START_TEST(test_algorithm_by_hand)
 {

@@ -170,8 +170,7 @@ static bool has_object(const char *key)
     return found;
 }
 
-/* --- building and finding ----------------------------------------------------------------------
- */
+/* --- building and finding --- */
 
 START_TEST(a_stored_tree_loads_as_it_was)
 {
@@ -361,8 +360,7 @@ START_TEST(records_are_counted_where_there_are_any)
 }
 END_TEST
 
-/* --- contents ----------------------------------------------------------------------------------
- */
+/* --- contents --- */
 
 static void check_reading(void)
 {
@@ -536,8 +534,7 @@ START_TEST(a_power_cut_in_pushing_leaves_the_old_or_the_new_records)
 }
 END_TEST
 
-/* --- changing ----------------------------------------------------------------------------------
- */
+/* --- changing --- */
 
 START_TEST(a_link_has_the_contents_of_its_target)
 {
@@ -759,8 +756,7 @@ START_TEST(a_power_cut_leaves_the_tree_before_or_after_a_change)
 }
 END_TEST
 
-/* --- damaged trees -----------------------------------------------------------------------------
- */
+/* --- damaged trees --- */
 
 /* Rows as they are stored: flags, FID, parent, body, life cycle, special, SFI, record length, size,
  * maximum size, EF.ARR and record, AID, PINs. */

@@ -38,8 +38,7 @@ static struct euicc e;
 static struct crypto *c;
 static uint16_t usim, isim;
 
-/* --- the card -----------------------------------------------------------------------------------
- */
+/* --- the card --- */
 
 static uint16_t add(struct fs *fs, uint16_t parent, uint16_t fid, enum fs_kind kind,
                     const char *hexed)
@@ -234,8 +233,7 @@ static void check_with(const char *format, const char *text, const char *want)
     check(command, want);
 }
 
-/* --- AUTHENTICATE -------------------------------------------------------------------------------
- */
+/* --- AUTHENTICATE --- */
 
 #define CHALLENGE "0088008122 10" RAND "10%s 00"
 #define ANSWER    "DB 08" RES "10" CK "10" IK
@@ -368,8 +366,7 @@ START_TEST(gsm_context)
 }
 END_TEST
 
-/* --- services -----------------------------------------------------------------------------------
- */
+/* --- services --- */
 
 static void write_ust(const char *text)
 {
@@ -400,8 +397,7 @@ START_TEST(services_that_are_not_available)
 }
 END_TEST
 
-/* --- GET IDENTITY -------------------------------------------------------------------------------
- */
+/* --- GET IDENTITY --- */
 
 static void rewrite(const char *path, const char *text)
 {
@@ -431,8 +427,7 @@ START_TEST(get_identity_conceals_the_imsi)
 }
 END_TEST
 
-/* --- GBA ----------------------------------------------------------------------------------------
- */
+/* --- GBA --- */
 
 #define BOOTSTRAP "0088008423 DD 10" RAND "10%s 00"
 #define DERIVE    "008800841F DE 10" NAF_ID "0C" IMPI "00"
@@ -533,8 +528,7 @@ START_TEST(gba_requests_that_are_none)
 }
 END_TEST
 
-/* --- power --------------------------------------------------------------------------------------
- */
+/* --- power --- */
 
 /* A network that saw no answer sends the same again or goes on; either the number was stored or
  * nothing was. */
@@ -563,8 +557,7 @@ START_TEST(no_power_cut_answers_twice)
 }
 END_TEST
 
-/* --- a profile package --------------------------------------------------------------------------
- */
+/* --- a profile package --- */
 
 static void read_package(struct wr *ret)
 {

@@ -109,8 +109,7 @@ static uint64_t left_of_puk(void)
     return n;
 }
 
-/* --- the commands on PIN 01, loaded anew each time ---------------------------------------------
- */
+/* --- the commands on PIN 01, loaded anew each time --- */
 
 enum command { VERIFY, CHANGE, DISABLE, ENABLE, UNBLOCK, N_COMMANDS };
 
@@ -422,8 +421,7 @@ START_TEST(when_too_many_are_verified_the_oldest_goes)
 }
 END_TEST
 
-/* --- the universal PIN in another one's place ---------------------------------------------------
- */
+/* --- the universal PIN in another one's place --- */
 
 static int replace(const char *value)
 {
@@ -526,8 +524,7 @@ START_TEST(a_power_cut_never_leaves_a_pin_half_replaced)
 }
 END_TEST
 
-/* --- power cuts --------------------------------------------------------------------------------
- */
+/* --- power cuts --- */
 
 /* Cut after n writes: a wrong guess is paid for before it is answered, whatever the cut. */
 static void check_wrong_guess(enum command which, uint64_t n)

@@ -37,8 +37,7 @@ static void check_octets(const uint8_t *got, size_t got_n, const char *want)
     ck_assert_mem_eq(got, octets, n);
 }
 
-/* --- protection schemes -------------------------------------------------------------------------
- */
+/* --- protection schemes --- */
 
 /* TS 33.501 C.4.2.1, C.4.3.1, C.4.3.2, C.4.4.1, C.4.4.2. */
 static const struct {
@@ -110,8 +109,7 @@ START_TEST(keys_that_are_none_are_refused)
 }
 END_TEST
 
-/* --- SUCI ---------------------------------------------------------------------------------------
- */
+/* --- SUCI --- */
 
 static int conceal(const char *imsi, unsigned mnc_len, const char *routing, const char *info,
                    struct wr *ret)
@@ -239,8 +237,7 @@ START_TEST(files_that_do_not_say_how_are_refused)
 }
 END_TEST
 
-/* --- what it stands on --------------------------------------------------------------------------
- */
+/* --- what it stands on --- */
 
 START_TEST(x25519_matches_rfc_7748)
 {

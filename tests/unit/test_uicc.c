@@ -954,8 +954,7 @@ START_TEST(increases_the_newest_record)
 }
 END_TEST
 
-/* --- BER-TLV ------------------------------------------------------------------------------------
- */
+/* --- BER-TLV --- */
 
 static void select_objects(void)
 {
