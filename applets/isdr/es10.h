@@ -34,6 +34,22 @@ enum es10_tag {
     TAG_CANCEL_SESSION = 0xBF41,
     TAG_LPAE_ACTIVATION = 0xBF42,
     TAG_GET_RAT = 0xBF43,
+
+    /* SGP.32 5.9 */
+    TAG_EUICC_PACKAGE = 0xBF51,
+    TAG_GET_EIM_CONFIGURATION_DATA = 0xBF55,
+    TAG_GET_CERTS = 0xBF56,
+    TAG_ADD_INITIAL_EIM = 0xBF57,
+    TAG_PROFILE_ROLLBACK = 0xBF58,
+    TAG_CONFIGURE_IMMEDIATE_ENABLE = 0xBF59,
+    TAG_IMMEDIATE_ENABLE = 0xBF5A,
+    TAG_ENABLE_EMERGENCY_PROFILE = 0xBF5B,
+    TAG_DISABLE_EMERGENCY_PROFILE = 0xBF5C,
+    TAG_EXECUTE_FALLBACK = 0xBF5D,
+    TAG_RETURN_FROM_FALLBACK = 0xBF5E,
+    TAG_GET_CONNECTIVITY_PARAMETERS = 0xBF5F,
+    TAG_IOT_MEMORY_RESET = 0xBF64,
+    TAG_IOT_SET_DEFAULT_DP_ADDRESS = 0xBF65,
 };
 
 /* Tags that several functions share. */
@@ -71,6 +87,9 @@ struct result_name {
 int es10_refuse(const struct euicc *e, const char *function, const struct result_name *names,
                 size_t n_names, int code, const char *why, const char *clause);
 
+/* Is this tag in a tag list (5C), which is tags of up to three octets one after the other? */
+bool es10_list_has(struct rd list, uint32_t tag);
+
 /* A response that is nothing but a result code: TAG { inner code }. */
 void es10_put_result(struct wr *rsp, uint32_t tag, uint32_t inner, int code);
 
@@ -91,5 +110,19 @@ es10_fn es10b_load_crl;
 /* es10c.c: local profile management (SGP.22 5.7.15 to 5.7.21) */
 es10_fn es10c_get_profiles_info, es10c_enable_profile, es10c_disable_profile, es10c_delete_profile,
     es10c_euicc_memory_reset, es10c_get_eid, es10c_set_nickname;
+
+/* euicc_package.c, rollback.c (SGP.32 5.9.1, 5.9.16) */
+es10_fn es10b_load_euicc_package, es10b_profile_rollback;
+
+/* eim_functions.c (SGP.32 5.9.4, 5.9.18) */
+es10_fn es10b_add_initial_eim, es10b_get_eim_configuration_data;
+
+/* immediate_enable.c, fallback.c, emergency.c (SGP.32 5.9.15, 5.9.17, 5.9.20 to 5.9.23) */
+es10_fn es10b_configure_immediate_enable, es10b_immediate_enable, es10b_execute_fallback,
+    es10b_return_from_fallback, es10b_enable_emergency_profile, es10b_disable_emergency_profile;
+
+/* memory_reset.c, es10a.c, connectivity.c, es10b.c (SGP.32 5.9.5, 5.9.25, 5.9.24, 5.9.10) */
+es10_fn es10b_memory_reset, es10b_set_default_dp_address, es10b_get_connectivity_parameters,
+    es10b_get_certs;
 
 #endif

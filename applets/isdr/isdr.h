@@ -11,7 +11,7 @@ extern const struct applet isdr_applet;
 /* Until power off. */
 struct isdr {
     struct rsp_session rsp;
-    struct profile_switch undo; /* the switch that waits for its REFRESH to end */
+    struct switch_undo undo;
 };
 
 static inline struct isdr *isdr_state(const struct euicc *e)

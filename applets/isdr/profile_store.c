@@ -18,12 +18,22 @@ enum {
 
     TAG_PROFILE_CLASS = 0x95,
     TAG_PPRS = 0x99,
+    TAG_ECALL_INDICATION = 0x9F7B,
+    TAG_FALLBACK_ALLOWED = 0x9F67,
+
+    /* Fields of isdr/switch. */
+    TAG_RETURNS = 0x80,
+    TAG_ROLLS_BACK = 0x81,
+    TAG_GRANT = 0x82,
+    TAG_AFTER_EMERGENCY = 0x83,
+    SWITCH_MAX = 32,
 
     RECORD_MAX = 1 << 16,
 };
 
 #define KEY_ENABLED "isdr/enabled"
 #define KEY_RESUMES "isdr/resumes"
+#define KEY_SWITCH  "isdr/switch"
 #define KEY_USED    "isdr/used"
 #define KEY_COUNT   "isdr/profiles"
 
@@ -53,6 +63,14 @@ static void iccid_key(struct rd iccid, char ret[NVM_KEY_MAX])
 
 /* --- one record ------------------------------------------------------------------------------- */
 
+/* A BOOLEAN of the metadata; absent reads as FALSE. */
+static bool is_set(struct rd metadata, uint32_t tag)
+{
+    struct tlv t;
+
+    return tlv_find(metadata, tag, &t) && t.value.n == 1 && t.value.p[0] != 0;
+}
+
 static bool parse_metadata(struct profile *p)
 {
     struct tlv iccid, class, pprs;
@@ -61,6 +79,8 @@ static bool parse_metadata(struct profile *p)
         return false;
     p->iccid = iccid.value;
     p->profile_class = CLASS_OPERATIONAL;
+    p->is_emergency = is_set(p->metadata, TAG_ECALL_INDICATION);
+    p->fallback_allowed = is_set(p->metadata, TAG_FALLBACK_ALLOWED);
     if (tlv_find(p->metadata, TAG_PROFILE_CLASS, &class) &&
         tlv_uint(class.value, &p->profile_class) != 0)
         return false;
@@ -331,18 +351,64 @@ int profile_want_enabled(struct euicc *e)
     return 0;
 }
 
+/* One of the fields of isdr/switch; absent reads as 0. */
+static int switch_field(struct rd in, uint32_t tag, uint64_t *ret)
+{
+    struct tlv t;
+
+    *ret = 0;
+    return tlv_find(in, tag, &t) ? tlv_uint(t.value, ret) : 0;
+}
+
+static int read_switch(struct rd in, struct profile_switch *s)
+{
+    uint64_t returns, rolls_back, after;
+    struct tlv t;
+
+    TRY(switch_field(in, TAG_RETURNS, &returns));
+    TRY(switch_field(in, TAG_ROLLS_BACK, &rolls_back));
+    TRY(switch_field(in, TAG_GRANT, &s->grant));
+    TRY(switch_field(in, TAG_AFTER_EMERGENCY, &after));
+    s->returns = (uint16_t)returns;
+    s->rolls_back = (uint16_t)rolls_back;
+    s->emergency = tlv_find(in, TAG_AFTER_EMERGENCY, &t);
+    s->after_emergency = (uint16_t)after;
+    return 0;
+}
+
 int profile_get_switch(struct euicc *e, struct profile_switch *ret)
 {
     struct profile_switch s = { 0 };
+    uint8_t octets[SWITCH_MAX];
+    struct wr w;
+    bool found;
 
     TRY(get_index(e, KEY_ENABLED, &s.enabled));
     TRY(get_index(e, KEY_RESUMES, &s.resumes));
+    wr_init(&w, octets, sizeof octets);
+    TRY(nvm_get(e->nvm, KEY_SWITCH, &w, &found));
+    if (read_switch(wr_view(&w), &s) != 0)
+        return FAULT(&e->trace, ERR_NVM, KEY_SWITCH " is damaged");
     *ret = s;
     return 0;
 }
 
 int profile_set_switch(struct euicc *e, const struct profile_switch *s)
 {
+    uint8_t octets[SWITCH_MAX];
+    struct wr w;
+
     TRY(nvm_put_uint(e->nvm, KEY_ENABLED, s->enabled));
-    return nvm_put_uint(e->nvm, KEY_RESUMES, s->resumes);
+    TRY(nvm_put_uint(e->nvm, KEY_RESUMES, s->resumes));
+    wr_init(&w, octets, sizeof octets);
+    if (s->returns != NO_PROFILE)
+        tlv_put_uint(&w, TAG_RETURNS, s->returns);
+    if (s->rolls_back != NO_PROFILE) {
+        tlv_put_uint(&w, TAG_ROLLS_BACK, s->rolls_back);
+        tlv_put_uint(&w, TAG_GRANT, s->grant);
+    }
+    if (s->emergency)
+        tlv_put_uint(&w, TAG_AFTER_EMERGENCY, s->after_emergency);
+    TRY(wr_failed(&w));
+    return w.n > 0 ? nvm_put(e->nvm, KEY_SWITCH, wr_view(&w)) : nvm_del(e->nvm, KEY_SWITCH);
 }

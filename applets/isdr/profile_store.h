@@ -37,7 +37,9 @@ struct profile {
     uint64_t size;            /* octets it takes */
     uint64_t profile_class;
     uint32_t pprs;
-    bool preloaded; /* by the EUM */
+    bool preloaded;        /* by the EUM */
+    bool is_emergency;     /* ecallIndication (SGP.32 5.9.22) */
+    bool fallback_allowed; /* may hold the fallback attribute (SGP.32 3.4.6) */
 };
 
 /* A new one, to be added. */
@@ -47,12 +49,22 @@ struct profile_new {
     bool preloaded;
 };
 
-/* Which profile is enabled, and which operational one comes back when the test profile ends. */
+/* Which profile is enabled, and everything that brings another one back. */
 struct profile_switch {
-    bool pending; /* the rest is to be restored if the terminal refuses to REFRESH */
-    uint16_t enabled, resumes;
-    uint64_t first_notification; /* made by the switch, up to last */
-    uint64_t last_notification;
+    uint16_t enabled;
+    uint16_t resumes;    /* when the enabled test profile ends (SGP.22 3.2.1) */
+    uint16_t returns;    /* by ReturnFromFallback; NO_PROFILE: there was no fallback */
+    uint16_t rolls_back; /* by ProfileRollback; NO_PROFILE: not granted */
+    uint64_t grant;      /* rolls_back: seqNumber of the package result that grants it */
+    bool emergency;      /* the Emergency Profile is enabled */
+    uint16_t after_emergency;
+};
+
+/* A switch that waits for its REFRESH, to be taken back if the terminal refuses. */
+struct switch_undo {
+    bool pending;
+    struct profile_switch before;
+    uint64_t first_notification, last_notification; /* made by the switch */
 };
 
 void isdp_aid(uint16_t index, uint8_t ret[AID_MAX_LEN]);

@@ -1,0 +1,190 @@
+/* profile_info.c - GetProfilesInfo (SGP.22 5.7.15, SGP.32 5.9.14), which a eUICC Package can ask
+ * for too. */
+#include "applets/isdr/es10.h"
+#include "applets/isdr/profile_store.h"
+
+enum {
+    TAG_PROFILE_INFO = 0xE3,
+    TAG_PROFILE_STATE = 0x9F70,
+    TAG_NICKNAME = 0x90,
+    TAG_CLASS = 0x95,
+    TAG_METADATA_DP = 0xB8,
+
+    INCORRECT_INPUT_VALUES = 1, /* ProfileInfoListError */
+};
+
+/* ProfileInfo, in the order of its ASN.1: what stands where, and what is told unasked. */
+enum info_source { FROM_METADATA, FROM_STATE };
+static const struct info_field {
+    uint32_t tag;
+    enum info_source source;
+    bool unasked;
+} info_fields[] = {
+    { TAG_ICCID, FROM_METADATA, true },
+    { TAG_AID_4F, FROM_STATE, true },
+    { TAG_PROFILE_STATE, FROM_STATE, true },
+    { TAG_NICKNAME, FROM_STATE, true },
+    { 0x91, FROM_METADATA, true }, /* serviceProviderName */
+    { 0x92, FROM_METADATA, true }, /* profileName */
+    { 0x93, FROM_METADATA, true }, /* iconType */
+    { 0x94, FROM_METADATA, true }, /* icon */
+    { TAG_CLASS, FROM_STATE, true },
+    { 0xB6, FROM_METADATA, false }, /* notificationConfigurationInfo */
+    { 0xB7, FROM_METADATA, false }, /* profileOwner */
+    { TAG_METADATA_DP, FROM_STATE, false },
+    { 0x99, FROM_METADATA, false },   /* profilePolicyRules */
+    { 0xBF22, FROM_METADATA, false }, /* serviceSpecificDataStoredInEuicc */
+    { 0xBF76, FROM_METADATA, false }, /* access rules that Android reads */
+};
+
+/* Which profiles, and which of their fields. */
+struct info_request {
+    bool by_class, by_id;
+    uint64_t profile_class;
+    uint16_t index; /* by_id */
+    bool has_tag_list;
+    struct rd tag_list;
+};
+
+bool es10_list_has(struct rd list, uint32_t tag)
+{
+    while (list.n > 0) {
+        uint32_t one = list.p[0];
+        size_t n = 1;
+        if ((one & 0x1F) == 0x1F)
+            do {
+                if (n == list.n)
+                    return false;
+                one = one << 8 | list.p[n];
+            } while ((list.p[n++] & 0x80) && n < 4);
+        if (one == tag)
+            return true;
+        list.p += n;
+        list.n -= n;
+    }
+    return false;
+}
+
+static void put_state_field(uint32_t tag, const struct profile *p, bool enabled, struct wr *rsp)
+{
+    uint8_t aid[AID_MAX_LEN];
+
+    switch (tag) {
+    case TAG_AID_4F:
+        isdp_aid(p->index, aid);
+        tlv_put(rsp, tag, rd_of(aid, sizeof aid));
+        break;
+    case TAG_PROFILE_STATE:
+        tlv_put_u8(rsp, tag, enabled);
+        break;
+    case TAG_NICKNAME:
+        if (p->nickname.n > 0)
+            tlv_put(rsp, tag, p->nickname);
+        break;
+    case TAG_CLASS:
+        tlv_put_uint(rsp, tag, p->profile_class);
+        break;
+    case TAG_METADATA_DP:
+        wr_put_rd(rsp, p->dp_proprietary);
+        break;
+    default:
+        break;
+    }
+}
+
+static void put_info(const struct info_request *r, const struct profile *p, bool enabled,
+                     struct wr *rsp)
+{
+    struct tlv t;
+
+    struct wr_mark m = tlv_open(rsp, TAG_PROFILE_INFO);
+    for (size_t i = 0; i < N_ELEMS(info_fields); i++) {
+        const struct info_field *f = &info_fields[i];
+        if (r->has_tag_list ? !es10_list_has(r->tag_list, f->tag) : !f->unasked)
+            continue;
+        if (f->source == FROM_STATE)
+            put_state_field(f->tag, p, enabled, rsp);
+        else if (tlv_find(p->metadata, f->tag, &t))
+            tlv_put(rsp, t.tag, t.value);
+    }
+    tlv_close(rsp, m);
+}
+
+static int put_all_infos(struct euicc *e, const struct info_request *r, struct wr *rsp)
+{
+    uint16_t index = NO_PROFILE, enabled;
+    bool found;
+
+    TRY(profile_enabled(e, &enabled));
+    for (;;) {
+        struct profile p;
+        TRY(profile_next(e, &index));
+        if (index == NO_PROFILE)
+            return 0;
+        if (r->by_id && index != r->index)
+            continue;
+        TRY(profile_load(e, index, &p, &found));
+        if (!found)
+            return ERR_BUG;
+        if (!r->by_class || p.profile_class == r->profile_class)
+            put_info(r, &p, index == enabled, rsp);
+        profile_done(&p);
+    }
+}
+
+/* 4F, 5A or 95, bare or within A0.  0 or a ProfileInfoListError. */
+static int parse_search(struct euicc *e, struct rd body, struct info_request *r, int *ret_code)
+{
+    struct tlv criteria, t;
+    bool wrapped = tlv_find(body, TAG_CHOICE_0, &criteria);
+    struct rd in = wrapped ? criteria.value : body;
+
+    *ret_code = 0;
+    if (tlv_find(in, TAG_ICCID, &t)) {
+        r->by_id = true;
+        *ret_code = t.value.n == ICCID_LEN ? 0 : INCORRECT_INPUT_VALUES;
+        return profile_find_iccid(e, t.value, &r->index);
+    }
+    if (tlv_find(in, TAG_AID_4F, &t)) {
+        r->by_id = true;
+        *ret_code = t.value.n >= 5 && t.value.n <= AID_MAX_LEN ? 0 : INCORRECT_INPUT_VALUES;
+        return profile_find_aid(e, t.value, &r->index);
+    }
+    if (tlv_find(in, TAG_CLASS, &t)) {
+        r->by_class = true;
+        if (tlv_uint(t.value, &r->profile_class) != 0 || r->profile_class > CLASS_OPERATIONAL)
+            *ret_code = INCORRECT_INPUT_VALUES;
+    } else if (wrapped) {
+        *ret_code = INCORRECT_INPUT_VALUES;
+    }
+    return 0;
+}
+
+int es10c_get_profiles_info(struct session *s, struct rd body, struct wr *rsp)
+{
+    static const struct result_name names[] = {
+        { INCORRECT_INPUT_VALUES, "incorrectInputValues" },
+    };
+    struct euicc *e = s->euicc;
+    struct info_request r = { 0 };
+    struct tlv list;
+    int code;
+
+    TRY(parse_search(e, body, &r, &code));
+    if (code != 0) {
+        es10_refuse(e, "GetProfilesInfo", names, N_ELEMS(names), code,
+                    "the search criteria are no ICCID, AID or class", "SGP.22 5.7.15");
+        es10_put_result(rsp, TAG_GET_PROFILES_INFO, TAG_CTX_1, code);
+        return 0;
+    }
+    if (tlv_find(body, TAG_TAG_LIST, &list)) {
+        r.has_tag_list = true;
+        r.tag_list = list.value;
+    }
+    struct wr_mark m = tlv_open(rsp, TAG_GET_PROFILES_INFO);
+    struct wr_mark ok = tlv_open(rsp, TAG_CHOICE_0);
+    TRY(put_all_infos(e, &r, rsp));
+    tlv_close(rsp, ok);
+    tlv_close(rsp, m);
+    return 0;
+}
