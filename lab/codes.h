@@ -1,4 +1,4 @@
-/* codes.h - names of result codes, as SGP.22 spells them. */
+/* codes.h - names of result codes, as SGP.22 and SGP.32 spell them. */
 #ifndef LAB_CODES_H
 #define LAB_CODES_H
 
@@ -21,6 +21,30 @@ enum code_list {
     CODES_NOTIFICATION_SENT,   /* deleteNotificationStatus, 5.7.11 */
     CODES_PROFILE_CLASS,       /* ProfileClass */
     CODES_PROFILE_STATE,       /* ProfileState */
+    CODES_EUICC_PACKAGE,       /* EuiccPackageErrorCode, SGP.32 2.11.2.1 */
+    CODES_PSMO_ENABLE,         /* EnableProfileResult of a package, likewise to CODES_TERMINATED */
+    CODES_PSMO_DISABLE,
+    CODES_PSMO_DELETE,
+    CODES_IMMEDIATE_ENABLE,
+    CODES_ROLLBACK,
+    CODES_SET_FALLBACK,
+    CODES_UNSET_FALLBACK,
+    CODES_DEFAULT_DP,
+    CODES_ADD_EIM,
+    CODES_DELETE_EIM,
+    CODES_UPDATE_EIM,
+    CODES_LIST_EIM,
+    CODES_TERMINATED,
+    CODES_DATA_REQUEST,       /* ipaEuiccDataErrorCode, SGP.32 2.11.2.2 */
+    CODES_DOWNLOAD_TRIGGER,   /* profileDownloadErrorReason, 2.11.2.3 */
+    CODES_EIM_PACKAGE_RESULT, /* eimPackageResultErrorCode, 5.14.6 */
+    CODES_GET_EIM_PACKAGE,    /* eimPackageError, 5.14.5 */
+    CODES_PROVIDE_RESULT,     /* provideEimPackageResultError, 5.14.6 */
+    CODES_STATE_CHANGE,       /* StateChangeCause, 5.14.5 */
+    CODES_ESIPA_INITIATE,     /* initiateAuthenticationErrorEsipa, 5.14.1 */
+    CODES_ESIPA_AUTHENTICATE, /* authenticateClientErrorEsipa, 5.14.3 */
+    CODES_ESIPA_PACKAGE,      /* getBoundProfilePackageErrorEsipa, 5.14.2 */
+    CODES_ESIPA_CANCEL,       /* cancelSessionError, 5.14.8 */
 };
 
 /* "iccidOrAidNotFound", or "unknown" for a code that the standard does not name. */

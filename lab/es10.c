@@ -80,9 +80,11 @@ static int select_isd_r(struct es10 *es10, struct lab_error *e)
 
 int es10_open(struct es10 *es10, struct card *card, struct lab_error *e)
 {
-    /* TS 102 221 11.1.19: an LPA in the device, with all three interfaces */
-    static const uint8_t terminal_capability[] = { 0x80, 0xAA, 0x00, 0x00, 0x0A, 0xA9, 0x08, 0x81,
-                                                   0x00, 0x82, 0x01, 0x01, 0x83, 0x01, 0x07 };
+    /* TS 102 221 11.1.19: an LPA in the device, with all three interfaces, and an IPA (SGP.32
+     * 3.8.4) */
+    static const uint8_t terminal_capability[] = { 0x80, 0xAA, 0x00, 0x00, 0x0D, 0xA9,
+                                                   0x0B, 0x81, 0x00, 0x82, 0x01, 0x01,
+                                                   0x83, 0x01, 0x07, 0x84, 0x01, 0x01 };
     uint8_t room[16];
     struct wr nothing;
     uint16_t sw;

@@ -221,6 +221,27 @@ int profile_next(struct euicc *e, uint16_t *index)
     return 0;
 }
 
+/* One at most: StoreMetadata sees to it. */
+int profile_find_emergency(struct euicc *e, uint16_t *ret_index)
+{
+    uint16_t index = NO_PROFILE;
+    struct profile p;
+    bool found;
+
+    do {
+        TRY(profile_next(e, &index));
+        if (index == NO_PROFILE)
+            break;
+        TRY(profile_load(e, index, &p, &found));
+        if (!found)
+            return ERR_BUG;
+        found = p.is_emergency;
+        profile_done(&p);
+    } while (!found);
+    *ret_index = index;
+    return 0;
+}
+
 /* --- room ------------------------------------------------------------------------------------- */
 
 int profile_free_memory(struct euicc *e, uint64_t *ret)

@@ -76,6 +76,9 @@ void profile_done(struct profile *p);
 int profile_find_iccid(struct euicc *e, struct rd iccid, uint16_t *ret_index);
 int profile_find_aid(struct euicc *e, struct rd aid, uint16_t *ret_index);
 
+/* The Emergency Profile (SGP.32 5.9.22), NO_PROFILE when there is none. */
+int profile_find_emergency(struct euicc *e, uint16_t *ret_index);
+
 /* Walks all profiles in order of AID: *index is NO_PROFILE to begin with and again at the end. */
 int profile_next(struct euicc *e, uint16_t *index);
 

@@ -273,6 +273,102 @@ def seeds_der(profile, answers):
     write("fuzz_der", "strict-deep", b"\0" + nested(40))
 
 
+EID = tlv(0x5A, bytes.fromhex("89049032123451234512345678901235"))
+ICCID = tlv(0x5A, bytes.fromhex("980010000000000010F9"))
+
+
+def seeds_sgp32():
+    """Messages of SGP.32 for fuzz_der, with signatures that nobody made."""
+    eim, counter, tid = tlv(0x80, b"eim1"), tlv(0x81, b"\x01"), tlv(0x82, b"\x11\x22")
+    seq, sig = tlv(0x83, b"\x05"), tlv(0x5F37, bytes(64))
+    cert = (tlv(0x30, tlv(2, b"\x02")), tlv(0x30, tlv(6, b"\x2a\x03")), tlv(3, b"\x00\x04"))
+    key = tlv(0xA0, tlv(0x30, tlv(6, b"\x2a\x03")), tlv(3, b"\x00\x04"))
+    config = (eim, tlv(0x81, b"eim.example"), tlv(0x82, b"\x02"), tlv(0x83, b"\x00"),
+              tlv(0x84, b"\xff"), tlv(0xA5, key), tlv(0xA6, tlv(0xA1, *cert)),
+              tlv(0x87, b"\x07\x80"), tlv(0x88, bytes(20)), tlv(0x89))
+
+    def request(package):
+        return tlv(0xBF51, tlv(0x30, eim, EID, counter, tid, package), sig)
+
+    def result(*results):
+        return tlv(0xBF51, tlv(0xA0, tlv(0x30, eim, counter, tid, seq, tlv(0x30, *results)), sig))
+
+    psmos = tlv(0xA0, tlv(0xA3, ICCID, tlv(5)), tlv(0xA4, ICCID), tlv(0xA5, ICCID),
+                tlv(0xBF2D, tlv(0x5C, b"\x5a")), tlv(0xA6), tlv(0xA7, tlv(0x80)),
+                tlv(0xA8, ICCID), tlv(0xA9), tlv(0xBF65, tlv(0x80, b"dp.example")))
+    ecos = tlv(0xA1, tlv(0xA8, *config), tlv(0xA9, eim), tlv(0xAA, eim), tlv(0xAB))
+    ok = result(tlv(0x83, b"\x00"))
+    meta = tlv(0xBF2F, tlv(0x80, b"\x07"), tlv(0x81, b"\x07\x80"), tlv(0x0C, b"dp.x"), ICCID)
+    other = tlv(0x30, meta, sig, tlv(0x30, *cert), tlv(0x30, *cert))
+    compact_pir = tlv(0xA0, tlv(0xA0, tlv(0x80, b"\x11"), tlv(2, b"\x07"),
+                                tlv(0xA2, tlv(0xA0, tlv(0x4F, b"\x10\x00")))), sig)
+    notifications = tlv(0xA0, other, compact_pir, tlv(0xA1, EID, meta, sig))
+    device = (tlv(0x80, bytes(4)), tlv(0xA1))
+    ctx = tlv(0xA0, tlv(0x80), tlv(0xA1, *device))
+    info1 = tlv(0xBF20, tlv(0x82, b"\2\5\0"), tlv(0xA9), tlv(0xAA))
+    signed1 = tlv(0x30, tlv(0x80, b"\x11"), tlv(0x81, bytes(16)), tlv(0x83, b"dp.x"),
+                  tlv(0x84, bytes(16)))
+    data_request = tlv(0xBF52, tlv(0x5C, bytes.fromhex("81BF20BF228384A5A6A8A9A0A2")),
+                       tlv(0xA1, tlv(0x80, b"\5")), tlv(0xA2, tlv(0x80, b"\6")),
+                       tlv(0x83, b"\x11"))
+    data = tlv(0xBF52, tlv(0xA0, notifications, tlv(0x81, b"dp.x"), tlv(0xA2, ok), info1,
+                           tlv(0x84, b"\1"), tlv(0xA5, *cert), tlv(0xA6, *cert),
+                           tlv(0x87, b"\x11"), tlv(0xA8, tlv(0x80, b"\x07\x80")),
+                           tlv(0xA9, *device)))
+    trigger = tlv(0xBF54, tlv(0xA0, tlv(0x80, b"1$dp.example$ABC")), tid)
+    to_ipa, to_eim = "EsipaMessageFromEimToIpa", "EsipaMessageFromIpaToEim"
+    seeds = {
+        "psmos": ("EuiccPackageRequest", request(psmos)),
+        "ecos": ("EuiccPackageRequest", request(ecos)),
+        "results": ("EuiccPackageResult", result(
+            *(tlv(t, b"\0") for t in (0x83, 0x84, 0x85, 0x87, 0x89, 0x8A, 0x8C, 0x8D, 0x8E)),
+            tlv(0xBF2D, tlv(0xA0, tlv(0xE3, ICCID, tlv(0x9F7B, b"\0"), tlv(0x9F26, b"\xff")))),
+            tlv(0xA6), tlv(0xA8, tlv(0x84, b"\2")), tlv(0xA8, tlv(2, b"\7")),
+            tlv(0xAB, tlv(0xA0, tlv(0x30, eim, tlv(0x82, b"\2")))),
+            tlv(2, b"\2"), tlv(0xBF65, tlv(0x80, b"\0")))),
+        "error-signed": ("EuiccPackageResult", tlv(
+            0xBF51, tlv(0xA1, tlv(0x30, eim, counter, tid, tlv(2, b"\4")), sig))),
+        "error-unsigned": ("EuiccPackageResult", tlv(
+            0xBF51, tlv(0xA2, eim, tid, tlv(0x84, b"\1"), tlv(0x8F, b"\x0f")))),
+        "add-initial": ("AddInitialEimRequest", tlv(0xBF57, tlv(0xA0, tlv(0x30, *config)))),
+        "added": ("AddInitialEimResponse", tlv(0xBF57, tlv(0xA0, tlv(0x84, b"\1"), tlv(5)))),
+        "certs": ("GetCertsResponse", tlv(0xBF56, tlv(0xA0, tlv(0xA5, *cert), tlv(0xA6, *cert)))),
+        "rollback": ("ProfileRollbackResponse", tlv(0xBF58, tlv(2, b"\0"), ok)),
+        "list": ("IoTRetrieveNotificationsListResponse", tlv(0xBF2B, notifications)),
+        "memory-reset": ("IoTEuiccMemoryResetRequest", bytes.fromhex("BF6404820201FE")),
+        "get": (to_eim, tlv(0xBF4F, EID, tlv(0x80), counter, tlv(0x82, b"\x62\xf2\x10"))),
+        "get-package": (to_ipa, tlv(0xBF4F, request(psmos))),
+        "get-data": (to_ipa, tlv(0xBF4F, data_request)),
+        "get-trigger": (to_ipa, tlv(0xBF4F, trigger)),
+        "get-none": (to_ipa, tlv(0xBF4F, tlv(2, b"\1"))),
+        "provide-result": (to_eim, tlv(0xBF50, EID, ok)),
+        "provide-both": (to_eim, tlv(0xBF50, EID, tlv(0x30, ok, notifications))),
+        "provide-data": (to_eim, tlv(0xBF50, data)),
+        "provide-trigger": (to_eim, tlv(0xBF50, tlv(0xBF54, tid, tlv(
+            0x30, tlv(0x80, b"\x7f"), tlv(4, b"\1"))))),
+        "provide-error": (to_eim, tlv(0xBF50, EID, tlv(0xA0, tlv(2, b"\1")))),
+        "acks": (to_ipa, tlv(0xBF50, tlv(0xBF53, tlv(0x80, b"\5"), tlv(0x80, b"\6")))),
+        "no-acks": (to_ipa, tlv(0xBF50, tlv(0x30))),
+        "notify": (to_eim, tlv(0xBF3D, tlv(0xA0, other))),
+        "notify-result": (to_eim, tlv(0xBF3D, tlv(0xBF50, ok))),
+        "transfer": (to_ipa, tlv(0xBF4E, request(ecos))),
+        "transferred": (to_eim, tlv(0xBF4E, tlv(0xBF61, EID, tlv(2, b"\1")))),
+        "initiate": (to_eim, tlv(0xBF39, tlv(0x81, bytes(16)), tlv(0x83, b"dp.x"), info1, tid)),
+        "initiated": (to_ipa, tlv(0xBF39, tlv(0xA0, signed1, sig, tlv(4, bytes(20)),
+                                              tlv(0x30, *cert), tlv(0x0C, b"A"), tlv(0xA2, ctx)))),
+        "authenticate": (to_eim, tlv(0xBF3B, tlv(0x80, b"\x11"), tlv(0xBF38, tlv(
+            0xA2, tlv(0xA0, tlv(0x84, b"\1"), tlv(0xA2, ctx)), sig, tlv(0xA1, *cert))))),
+        "authenticated": (to_ipa, tlv(0xBF3B, tlv(0xA0, metadata(), tlv(
+            0x30, tlv(0x80, b"\x11"), tlv(1, b"\xff")), sig, tlv(0x30, *cert)))),
+        "prepared": (to_eim, tlv(0xBF3A, tlv(0x80, b"\x11"), tlv(0xBF21, tlv(
+            0xA2, tlv(0x30, tlv(0x5F49, bytes(65)), tlv(4, bytes(32))), sig)))),
+        "cancel": (to_eim, tlv(0xBF41, tlv(0x80, b"\x11"), tlv(0xA1, tlv(
+            0xA2, tlv(0x30, tlv(0x80, b"\0")), sig)))),
+    }
+    for name, (type_name, octets) in seeds.items():
+        write("fuzz_der", f"sgp32-{name}", type_name.encode() + b"\0" + octets)
+
+
 def nested(depth):
     octets = b""
     for _ in range(depth):
@@ -440,6 +536,7 @@ def main():
     seeds_apdu()
     seeds_tlv(answers)
     seeds_der(profile, answers)
+    seeds_sgp32()
     seeds_cert()
     seeds_bpp(profile)
     seeds_upp(profile)

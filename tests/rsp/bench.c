@@ -204,6 +204,30 @@ void bench_assert_profiles(struct bench *b, const char *states)
     ck_assert_str_eq(got, states);
 }
 
+/* --- proactive commands ----------------------------------------------------------------------- */
+
+void bench_terminal_profile(struct bench *b)
+{
+    static const uint8_t profile[] = { 0x80, 0x10, 0x00, 0x00, 0x04, 0xFF, 0xFF, 0xFF, 0xFF };
+
+    ck_assert_uint_eq(card_apdu(&b->card, profile, sizeof profile), 0x9000);
+}
+
+void bench_refresh(struct bench *b, uint8_t result)
+{
+    uint8_t fetch[] = { 0x80, 0x12, 0x00, 0x00, (uint8_t)b->card.sw };
+
+    ck_assert_uint_eq(b->card.sw >> 8, 0x91);
+    ck_assert_uint_eq(card_apdu(&b->card, fetch, sizeof fetch), 0x9000);
+    struct rd details = message_at(wr_view(&b->card.data), "D0/81").value;
+    ck_assert_uint_eq(details.n, 3);
+    ck_assert_uint_eq(details.p[1], 0x01);
+    const uint8_t response[] = { 0x80, 0x14,         0x00, 0x00,         0x0C,  0x81,
+                                 0x03, details.p[0], 0x01, details.p[2], 0x82,  0x02,
+                                 0x82, 0x81,         0x83, 0x01,         result };
+    ck_assert_uint_eq(card_apdu(&b->card, response, sizeof response), 0x9000);
+}
+
 /* --- notifications ---------------------------------------------------------------------------- */
 
 static void put_request(struct wr *w, uint32_t tag, uint32_t inner, uint64_t sequence)
