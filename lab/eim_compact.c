@@ -18,6 +18,8 @@ enum {
     TAG_SIGNATURE = 0x5F37,
     TAG_PREPARE_DOWNLOAD = 0xBF21,
     TAG_INFO2 = 0xBF22,
+    TAG_IPA_MODE = 0x90,
+    TAG_IOT_INFO = 0xB4,
     TAG_STORE_METADATA = 0xBF25,
     TAG_RESULT_DATA = 0xBF27,
     TAG_NOTIFICATION_METADATA = 0xBF2F,
@@ -82,6 +84,12 @@ static int open_compact(struct rd whole, uint32_t tag, struct rd *ret)
 
 /* --- AuthenticateServerResponse -------------------------------------------------------------- */
 
+/* A eUICC of v1.0.1 signs EUICCInfo2 as SGP.22 has it. */
+static bool is_signed(const struct eim_device *d, uint32_t tag)
+{
+    return d->euicc != SGP32_V1_0 || (tag != TAG_IPA_MODE && tag != TAG_IOT_INFO);
+}
+
 /* EUICCInfo2 as kept, with the extCardResource of now. */
 static int put_info2(struct eim_call *call, const struct tlv *resource, struct wr *ret)
 {
@@ -96,7 +104,8 @@ static int put_info2(struct eim_call *call, const struct tlv *resource, struct w
     if (r == 0) {
         struct wr_mark mark = tlv_open(ret, TAG_INFO2);
         while (tlv_get(&outer.value, &t) == 0)
-            wr_put_rd(ret, t.tag == 0x84 ? resource->whole : t.whole);
+            if (is_signed(&call->device, t.tag))
+                wr_put_rd(ret, t.tag == 0x84 ? resource->whole : t.whole);
         tlv_close(ret, mark);
     }
     wr_done(&kept);

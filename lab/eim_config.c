@@ -390,11 +390,10 @@ static int put_implicit(struct wr *w, uint32_t tag, struct rd der)
     return 0;
 }
 
-static int put_spki(struct crypto *c, const struct ec_pub *pub, struct wr *w)
+static int put_spki(const struct ec_pub *pub, struct wr *w)
 {
     struct wr der;
 
-    (void)c;
     wr_init_heap(&der, PKI_MAX_FILE);
     int r = ec_pub_write_der(pub, &der);
     if (r == 0)
@@ -416,7 +415,7 @@ static int put_public_key(struct crypto *c, const struct eim_identity *id, struc
     } else {
         r = ec_pub_from_point(c, ec_key_curve(id->key), rd_of(point, sizeof point), &pub);
         if (r == 0)
-            r = put_spki(c, pub, w);
+            r = put_spki(pub, w);
         ec_pub_free(&pub);
     }
     tlv_close(w, data);
@@ -435,7 +434,7 @@ static int put_tls_trust(struct crypto *c, const struct eim_identity *id, struct
     if (id->tls_trust == TLS_TRUST_SPKI) {
         r = cert_parse(c, wr_view(&id->tls_certificate), &cert, &why);
         if (r == 0)
-            r = put_spki(c, cert_key(cert), w);
+            r = put_spki(cert_key(cert), w);
         cert_free(&cert);
     } else {
         r = put_implicit(

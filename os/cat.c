@@ -45,6 +45,18 @@ void cat_reset(struct cat *c)
     memset(c, 0, sizeof *c);
 }
 
+void cat_profile_changed(struct cat *c)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < c->n_queue; i++) {
+        bool is_fetched = i == 0 && c->fetched;
+        if (is_fetched || c->queue[i].type == CAT_REFRESH)
+            c->queue[kept++] = c->queue[i];
+    }
+    c->n_queue = kept;
+}
+
 bool cat_is_busy(const struct cat *c)
 {
     return c->n_queue > 0;

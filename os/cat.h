@@ -48,6 +48,10 @@ struct cat {
 /* After a reset. */
 void cat_reset(struct cat *c);
 
+/* Another profile's files are the card's: what the old one's applications still wanted from the
+ * terminal is dropped, but for REFRESH, which is about the change, and what was fetched already. */
+void cat_profile_changed(struct cat *c);
+
 /* A proactive session is going on: ES10c functions that need REFRESH answer catBusy. */
 bool cat_is_busy(const struct cat *c);
 

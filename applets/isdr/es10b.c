@@ -161,7 +161,7 @@ static int put_euicc_signed1(struct euicc *e, const struct authenticate_request 
     tlv_put(rsp, TAG_CTX_0, r->transaction_id);
     tlv_put(rsp, TAG_CTX_3, r->server_address);
     tlv_put(rsp, TAG_CTX_4, r->server_challenge);
-    TRY(euicc_info2_put(e, rsp));
+    TRY(euicc_info2_put_signed(e, rsp));
     wr_put_rd(rsp, r->ctx_params1.whole); /* echoed as received */
     tlv_close(rsp, m);
     TRY(wr_failed(rsp));

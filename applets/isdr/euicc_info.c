@@ -115,21 +115,25 @@ static void put_iot_specific_info(struct wr *w, const struct euicc *e)
     tlv_close(w, m);
 }
 
-/* What SGP.32 5.9.2 adds to EUICCInfo2. */
-static void put_iot_fields(struct wr *w, const struct euicc *e)
+static void put_additional_versions(struct wr *w)
 {
     static const uint8_t base_profile_version[] = { 2, 3, 1 };
 
     struct wr_mark m = tlv_open(w, TAG_ADDITIONAL_PROFILE_VERSIONS);
     tlv_put(w, TAG_OCTET_STRING, rd_of(base_profile_version, sizeof base_profile_version));
     tlv_close(w, m);
+}
+
+/* What SGP.32 5.9.2 adds to EUICCInfo2. */
+static void put_iot_fields(struct wr *w, const struct euicc *e)
+{
     tlv_put_uint(w, TAG_IPA_MODE, IPA_MODE_IPAD);
     put_iot_specific_info(w, e);
     if (iot_at_least(e, IOT_V1_3))
         tlv_put_u8(w, TAG_MINIMUM_SECURITY_LEVEL, 0);
 }
 
-int euicc_info2_put(struct euicc *e, struct wr *w)
+static int put_info2(struct euicc *e, bool with_iot_fields, struct wr *w)
 {
     static const uint8_t ts102241[] = { 9, 2, 0 }, globalplatform[] = { 2, 3, 0 };
     uint32_t forbidden = setting_pprs(&e->settings, SET_FORBIDDEN_PPR);
@@ -153,9 +157,22 @@ int euicc_info2_put(struct euicc *e, struct wr *w)
     tlv_put_str(w, TAG_UTF8, setting_text(&e->settings, SET_SAS_NUMBER));
     put_certification_data(w, e);
     if (iot_at_least(e, IOT_V1_0))
+        put_additional_versions(w);
+    if (with_iot_fields)
         put_iot_fields(w, e);
     tlv_close(w, m);
     return 0;
+}
+
+int euicc_info2_put(struct euicc *e, struct wr *w)
+{
+    return put_info2(e, iot_at_least(e, IOT_V1_0), w);
+}
+
+/* euiccSigned1 is of SGP.22's module, whose EUICCInfo2 ends before these fields. */
+int euicc_info2_put_signed(struct euicc *e, struct wr *w)
+{
+    return put_info2(e, iot_at_least(e, IOT_V1_1), w);
 }
 
 int es10b_get_euicc_info2(struct session *s, struct rd body, struct wr *rsp)

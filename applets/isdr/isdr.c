@@ -304,4 +304,6 @@ const struct applet isdr_applet = {
     .select = select_isdr,
     .deselect = deselect,
     .not_committed = not_committed,
+    .free_room = profile_free_room,
+    .take_room = profile_take_room,
 };
