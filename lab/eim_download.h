@@ -14,9 +14,4 @@ int eim_cancel_session(struct eim_call *call, struct rd body, struct wr *ret);
 int eim_relay_notification(struct eim *eim, const char *address, struct rd notification,
                            struct lab_error *e);
 
-/* How ES9+' says what this code of ESipa means, for the JSON binding (SGP.32 6.4); false: it does
- * not. */
-bool eim_refusal_words(uint32_t function, long code, const char **ret_subject,
-                       const char **ret_reason);
-
 #endif

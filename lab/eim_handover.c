@@ -13,6 +13,7 @@
 
 #include "lab/eim.h"
 #include "lab/eim_package.h"
+#include "lab/log.h"
 #include "os/err.h"
 #include "os/tlv.h"
 
@@ -211,12 +212,7 @@ static void log_handover(FILE *log, const struct handover *h, const char *other_
     cJSON_AddStringToObject(line, "function", "handover");
     cJSON_AddStringToObject(line, "eid", h->eid);
     cJSON_AddStringToObject(line, "to", other_id);
-    char *text = cJSON_PrintUnformatted(line);
-    if (text != NULL) {
-        fprintf(log, "%s\n", text);
-        fflush(log);
-    }
-    cJSON_free(text);
+    log_line(log, line);
     cJSON_Delete(line);
 }
 

@@ -213,45 +213,30 @@ static void put_rat(const struct tlv *t, cJSON *out)
     json_hex(out, "rulesAuthorisationTable", t->value);
 }
 
+/* What tells more than a code. */
 static const struct {
     uint32_t tag;
-    const char *name;
-    enum code_list codes; /* when put is NULL */
     void (*put)(const struct tlv *t, cJSON *out);
-} results[] = {
-    { 0x83, "enable", CODES_PSMO_ENABLE, NULL },
-    { 0x84, "disable", CODES_PSMO_DISABLE, NULL },
-    { 0x85, "delete", CODES_PSMO_DELETE, NULL },
-    { 0xBF2D, "listProfileInfo", CODES_PROFILE_LIST, put_profile_list },
-    { 0xA6, "getRAT", CODES_PROFILE_LIST, put_rat },
-    { 0x87, "configureImmediateEnable", CODES_IMMEDIATE_ENABLE, NULL },
-    { 0x8C, "rollback", CODES_ROLLBACK, NULL },
-    { 0x8D, "setFallbackAttribute", CODES_SET_FALLBACK, NULL },
-    { 0x8E, "unsetFallbackAttribute", CODES_UNSET_FALLBACK, NULL },
-    { 0xBF65, "setDefaultDpAddress", CODES_DEFAULT_DP, put_default_dp },
-    { 0xA8, "addEim", CODES_ADD_EIM, put_add_eim },
-    { 0x89, "deleteEim", CODES_DELETE_EIM, NULL },
-    { 0x8A, "updateEim", CODES_UPDATE_EIM, NULL },
-    { 0xAB, "listEim", CODES_LIST_EIM, put_list_eim },
-    { 0x02, "processingTerminated", CODES_TERMINATED, NULL },
+} telling[] = {
+    { 0xBF2D, put_profile_list }, { 0xA6, put_rat },      { 0xBF65, put_default_dp },
+    { 0xA8, put_add_eim },        { 0xAB, put_list_eim },
 };
 
 static cJSON *operation_json(const struct tlv *t)
 {
+    const struct package_element *row = package_element_of(t->tag);
     cJSON *out = cJSON_CreateObject();
+    size_t i = 0;
 
-    for (size_t i = 0; i < N_ELEMS(results); i++) {
-        if (results[i].tag != t->tag)
-            continue;
-        cJSON_AddStringToObject(out, "operation", results[i].name);
-        if (results[i].put != NULL)
-            results[i].put(t, out);
-        else
-            json_code(out, results[i].codes, t->value);
-        return out;
-    }
-    cJSON_AddStringToObject(out, "operation", "unknown");
-    json_hex(out, "octets", t->whole);
+    cJSON_AddStringToObject(out, "operation", row != NULL ? row->name : "unknown");
+    while (i < N_ELEMS(telling) && telling[i].tag != t->tag)
+        i++;
+    if (row == NULL)
+        json_hex(out, "octets", t->whole);
+    else if (i < N_ELEMS(telling))
+        telling[i].put(t, out);
+    else
+        json_code(out, row->codes, t->value);
     return out;
 }
 

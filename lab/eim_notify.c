@@ -8,6 +8,7 @@
 #include "lab/eim.h"
 #include "lab/eim_compact.h"
 #include "lab/eim_download.h"
+#include "lab/log.h"
 #include "os/err.h"
 #include "os/tlv.h"
 
@@ -306,12 +307,7 @@ static void log_delivery(FILE *log, const struct pending *p, const char *why)
     cJSON_AddBoolToObject(line, "delivered", why == NULL);
     if (why != NULL)
         cJSON_AddStringToObject(line, "reason", why);
-    char *text = cJSON_PrintUnformatted(line);
-    if (text != NULL) {
-        fprintf(log, "%s\n", text);
-        fflush(log);
-    }
-    cJSON_free(text);
+    log_line(log, line);
     cJSON_Delete(line);
 }
 

@@ -407,6 +407,9 @@ int eim_order_read(size_t n_words, char *const words[], enum work_kind *ret_kind
     const struct operation *first = NULL, *op = NULL;
     const char *name = peek(&w);
 
+    for (size_t i = 0; i < n_words; i++)
+        if (!rd_is_utf8(rd_str(words[i])))
+            return lab_fail(e, "a word is not UTF-8");
     first = name == NULL ? NULL : find(name);
     if (first == NULL)
         return lab_fail(e, "no operation %s", name == NULL ? "given" : name);

@@ -174,7 +174,14 @@ int eim_results_order(enum sgp32_version version, struct wr *ret)
 {
     static const uint8_t now[] = { 0xA2 }, then[] = { 0xBF, 0x2B };
 
-    tlv_put(ret, TAG_TAG_LIST,
-            version == SGP32_V1_0 ? rd_of(then, sizeof then) : rd_of(now, sizeof now));
+    if (version != SGP32_V1_0) {
+        tlv_put(ret, TAG_TAG_LIST, rd_of(now, sizeof now));
+        return wr_failed(ret);
+    }
+    /* euiccPackageResults: without it a later eUICC behind the IPA gives notifications alone. */
+    tlv_put(ret, TAG_TAG_LIST, rd_of(then, sizeof then));
+    struct wr_mark criteria = tlv_open(ret, 0xA1);
+    tlv_put(ret, 0x82, rd_str(""));
+    tlv_close(ret, criteria);
     return wr_failed(ret);
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "lab/codes.h"
 #include "lab/eim_package.h"
 #include "lab/esipa.h"
 #include "os/err.h"
@@ -105,22 +106,12 @@ int eim_result_read(struct rd der, struct eim_result *ret)
 /* The code in a result element: its contents, or an INTEGER inside; -1 for a value. */
 static long code_of(const struct tlv *t)
 {
-    static const struct {
-        uint32_t tag, inner;
-    } coded[] = {
-        { 0xBF2D, 0x81 },
-        { 0xBF65, 0x80 },
-        { 0xA8, TAG_INTEGER },
-        { 0xAB, 0x81 },
-    };
+    const struct package_element *row = package_element_of(t->tag);
     uint64_t v;
 
     if ((t->tag & 0xFFFFFFE0) == 0x80 || t->tag == TAG_INTEGER)
         return tlv_uint(t->value, &v) == 0 ? (long)v : 127;
-    for (size_t i = 0; i < N_ELEMS(coded); i++)
-        if (coded[i].tag == t->tag && find_number(t->value, coded[i].inner, &v))
-            return (long)v;
-    return -1;
+    return row != NULL && find_number(t->value, row->code_tag, &v) ? (long)v : -1;
 }
 
 static const char *failure_of(const struct tlv *t)

@@ -26,16 +26,25 @@ static uint8_t class_byte(const struct es10 *es10, uint8_t cla)
     return (uint8_t)(cla | 0x40 | (es10->channel - FIRST_FAR_CHANNEL));
 }
 
+static int transmit(struct es10 *es10, struct rd command, struct wr *ret, uint16_t *ret_sw,
+                    struct lab_error *e)
+{
+    int r = card_transmit(es10->card, command, ret, ret_sw, e);
+
+    es10->lost = es10->lost || r != 0;
+    return r;
+}
+
 /* Sends one APDU, fetches what 61xx announces, appends the data to ret. */
 static int exchange(struct es10 *es10, struct rd command, struct wr *ret, uint16_t *ret_sw,
                     struct lab_error *e)
 {
     uint16_t sw;
 
-    TRY(card_transmit(es10->card, command, ret, &sw, e));
+    TRY(transmit(es10, command, ret, &sw, e));
     while (sw >> 8 == 0x61) {
         uint8_t get_response[] = { class_byte(es10, 0x00), 0xC0, 0x00, 0x00, (uint8_t)sw };
-        TRY(card_transmit(es10->card, rd_of(get_response, sizeof get_response), ret, &sw, e));
+        TRY(transmit(es10, rd_of(get_response, sizeof get_response), ret, &sw, e));
     }
     *ret_sw = sw;
     return 0;

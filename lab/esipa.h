@@ -2,6 +2,9 @@
 #ifndef LAB_ESIPA_H
 #define LAB_ESIPA_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define ESIPA_PROTOCOL_PREFIX "gsma/rsp/v"
 #define ESIPA_PROTOCOL        ESIPA_PROTOCOL_PREFIX "2.4.0"
 #define ESIPA_ASN1_PATH       "/gsma/rsp2/asn1"
@@ -28,5 +31,11 @@ enum eim_package_tag {
     EIM_ACKNOWLEDGEMENTS = 0xBF53,
     PROFILE_DOWNLOAD_TRIGGER = 0xBF54,
 };
+
+/* A refusal of an SM-DP+ is a code in the ASN.1 binding of ESipa, and stays a subject and a reason
+ * in the JSON binding (SGP.22 5.6, SGP.32 6.4).  false: there is none for it. */
+bool esipa_refusal_code(uint32_t function, const char *subject, const char *reason, long *ret);
+bool esipa_refusal_words(uint32_t function, long code, const char **ret_subject,
+                         const char **ret_reason);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lab/codes.h"
-#include "lab/eim_download.h"
+#include "lab/eim_store.h"
 #include "lab/esipa.h"
 #include "os/err.h"
 #include "os/tlv.h"
@@ -219,7 +219,7 @@ static void add_refusal(cJSON *out, uint32_t function, long code, const char *na
 {
     const char *subject = "1.6", *reason = "3.8";
 
-    eim_refusal_words(function, code, &subject, &reason);
+    esipa_refusal_words(function, code, &subject, &reason);
     cJSON *header = cJSON_GetObjectItemCaseSensitive(out, "header");
     cJSON *execution = cJSON_GetObjectItemCaseSensitive(header, "functionExecutionStatus");
     cJSON *data = cJSON_AddObjectToObject(execution, "statusCodeData");

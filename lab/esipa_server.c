@@ -10,6 +10,7 @@
 
 #include "lab/esipa.h"
 #include "lab/esipa_json.h"
+#include "lab/log.h"
 #include "os/err.h"
 
 enum {
@@ -35,17 +36,10 @@ static bool type_is(const struct https_request *request, const char *type)
 
 static void write_log(FILE *log, cJSON *line, int status)
 {
-    char *text = NULL;
-
     if (log == NULL)
         return;
     cJSON_AddNumberToObject(line, "http", status);
-    text = cJSON_PrintUnformatted(line);
-    if (text != NULL) {
-        fprintf(log, "%s\n", text);
-        fflush(log);
-    }
-    cJSON_free(text);
+    log_line(log, line);
 }
 
 static int status_of(int r)

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lab/ipa_codes.h"
+#include "lab/codes.h"
 #include "lab/ipa_message.h"
+#include "lab/ipa_result.h"
 #include "os/err.h"
 #include "os/tlv.h"
 
@@ -62,9 +63,9 @@ static int read_code(struct rd answer, uint32_t tag, const char *function, uint6
     return 0;
 }
 
-static int refused(enum ipa_codes list, uint64_t code, const char *function, struct lab_error *e)
+static int refused(enum code_list list, uint64_t code, const char *function, struct lab_error *e)
 {
-    return lab_fail(e, "%s: %s(%llu)", function, ipa_code_name(list, code),
+    return lab_fail(e, "%s: %s(%llu)", function, code_name(list, (long)code),
                     (unsigned long long)code);
 }
 
@@ -80,7 +81,7 @@ static void tell_ok(const struct ipa *ipa, const char *function)
 }
 
 /* A function whose response is a code under 80. */
-static int run_result(struct ipa *ipa, const struct wr *request, enum ipa_codes list,
+static int run_result(struct ipa *ipa, const struct wr *request, enum code_list list,
                       const char *function, struct lab_error *e)
 {
     struct rd answer;
@@ -103,7 +104,7 @@ static void put_refresh(const struct ipa *ipa, uint32_t tag, struct wr *w)
     tlv_close(w, mark);
 }
 
-static int run_refresh(struct ipa *ipa, uint32_t tag, enum ipa_codes list, const char *function,
+static int run_refresh(struct ipa *ipa, uint32_t tag, enum code_list list, const char *function,
                        struct lab_error *e)
 {
     uint8_t room[16];
@@ -281,7 +282,7 @@ int iot_add_initial_eim(struct ipa *ipa, const char *path, struct lab_error *e)
     if (tlv_find(answer, 0xA0, &list))
         return tell_added(ipa, list.value, e);
     TRY(read_code(answer, 0x81, "AddInitialEim", &code, e));
-    return refused(IPA_ADD_INITIAL_EIM, code, "AddInitialEim", e);
+    return refused(CODES_ADD_EIM, code, "AddInitialEim", e);
 }
 
 /* --- certificates ----------------------------------------------------------------------------- */
@@ -329,7 +330,7 @@ int iot_certs(struct ipa *ipa, struct lab_error *e)
     TRY(ipa_get(ipa, TAG_GET_CERTS, &answer, e));
     if (!tlv_find(answer, 0xA0, &certs)) {
         TRY(read_code(answer, 0x81, "GetCerts", &code, e));
-        return refused(IPA_GET_CERTS, code, "GetCerts", e);
+        return refused(CODES_GET_CERTS, code, "GetCerts", e);
     }
     wr_init_heap(&pem, FILE_MAX);
     int r = put_pem(certs.value, 0xA5, &pem, e);
@@ -381,7 +382,7 @@ int iot_rollback(struct ipa *ipa, struct lab_error *e)
 
     TRY(iot_call_rollback(ipa, &code, &result, e));
     if (code != 0)
-        return refused(IPA_ROLLBACK, code, "ProfileRollback", e);
+        return refused(CODES_PROFILE_ROLLBACK, code, "ProfileRollback", e);
     tell_package_result(ipa, "ProfileRollback", result);
     return 0;
 }
@@ -400,7 +401,7 @@ int iot_call_immediate_enable(struct ipa *ipa, uint64_t *ret_code, struct lab_er
 
 int iot_immediate_enable(struct ipa *ipa, struct lab_error *e)
 {
-    return run_refresh(ipa, TAG_IMMEDIATE_ENABLE, IPA_IMMEDIATE_ENABLE, "ImmediateEnable", e);
+    return run_refresh(ipa, TAG_IMMEDIATE_ENABLE, CODES_IMMEDIATE_ENABLE, "ImmediateEnable", e);
 }
 
 int iot_configure_immediate_enable(struct ipa *ipa, const struct iot_options *o,
@@ -421,27 +422,27 @@ int iot_configure_immediate_enable(struct ipa *ipa, const struct iot_options *o,
     if (o->address != NULL)
         tlv_put_str(&request, 0x82, o->address);
     tlv_close(&request, mark);
-    return run_result(ipa, &request, IPA_CONFIGURE_IMMEDIATE, "ConfigureImmediateProfileEnabling",
-                      e);
+    return run_result(ipa, &request, CODES_CONFIGURE_IMMEDIATE_ES10B,
+                      "ConfigureImmediateProfileEnabling", e);
 }
 
 int iot_execute_fallback(struct ipa *ipa, struct lab_error *e)
 {
-    return run_refresh(ipa, TAG_EXECUTE_FALLBACK, IPA_EXECUTE_FALLBACK, "ExecuteFallbackMechanism",
-                       e);
+    return run_refresh(ipa, TAG_EXECUTE_FALLBACK, CODES_EXECUTE_FALLBACK,
+                       "ExecuteFallbackMechanism", e);
 }
 
 int iot_return_from_fallback(struct ipa *ipa, struct lab_error *e)
 {
-    return run_refresh(ipa, TAG_RETURN_FROM_FALLBACK, IPA_RETURN_FROM_FALLBACK,
+    return run_refresh(ipa, TAG_RETURN_FROM_FALLBACK, CODES_RETURN_FROM_FALLBACK,
                        "ReturnFromFallback", e);
 }
 
 int iot_emergency(struct ipa *ipa, bool on, struct lab_error *e)
 {
-    return on ? run_refresh(ipa, TAG_ENABLE_EMERGENCY, IPA_ENABLE_EMERGENCY,
+    return on ? run_refresh(ipa, TAG_ENABLE_EMERGENCY, CODES_ENABLE_EMERGENCY,
                             "EnableEmergencyProfile", e)
-              : run_refresh(ipa, TAG_DISABLE_EMERGENCY, IPA_DISABLE_EMERGENCY,
+              : run_refresh(ipa, TAG_DISABLE_EMERGENCY, CODES_DISABLE_EMERGENCY,
                             "DisableEmergencyProfile", e);
 }
 
@@ -456,7 +457,7 @@ int iot_connectivity(struct ipa *ipa, struct lab_error *e)
     TRY(ipa_get(ipa, TAG_CONNECTIVITY, &answer, e));
     if (!tlv_find(answer, 0xA0, &ok)) {
         TRY(read_code(answer, 0x81, "GetConnectivityParameters", &code, e));
-        return refused(IPA_CONNECTIVITY, code, "GetConnectivityParameters", e);
+        return refused(CODES_CONNECTIVITY, code, "GetConnectivityParameters", e);
     }
     if (tlv_find(ok.value, 0x81, &t))
         params = t.value;
@@ -501,12 +502,12 @@ int iot_memory_reset(struct ipa *ipa, const char *options, struct lab_error *e)
 {
     static const struct {
         uint32_t tag;
-        enum ipa_codes list;
+        enum code_list list;
         const char *name;
     } parts[] = {
-        { 0x80, IPA_MEMORY_RESET, "eUICCMemoryReset" },
-        { 0x81, IPA_RESET_EIM, "eUICCMemoryReset: resetEimResult" },
-        { 0x82, IPA_RESET_IMMEDIATE, "eUICCMemoryReset: resetImmediateEnableConfigResult" },
+        { 0x80, CODES_IOT_RESET, "eUICCMemoryReset" },
+        { 0x81, CODES_IOT_RESET_EIM, "eUICCMemoryReset: resetEimResult" },
+        { 0x82, CODES_IOT_RESET_IMMEDIATE, "eUICCMemoryReset: resetImmediateEnableConfigResult" },
     };
     uint8_t room[16];
     struct wr request;
@@ -547,7 +548,7 @@ int iot_default_dp(struct ipa *ipa, const char *address, struct lab_error *e)
     struct wr_mark mark = tlv_open(&request, TAG_DEFAULT_DP);
     tlv_put_str(&request, 0x80, address);
     tlv_close(&request, mark);
-    return run_result(ipa, &request, IPA_DEFAULT_DP, "SetDefaultDpAddress", e);
+    return run_result(ipa, &request, CODES_DEFAULT_DP, "SetDefaultDpAddress", e);
 }
 
 static cJSON *package_result_json(struct rd whole, const struct package_result *result)
@@ -624,5 +625,5 @@ int iot_activate_ipae(struct ipa *ipa, struct lab_error *e)
     struct wr_mark mark = tlv_open(&request, TAG_IPAE_ACTIVATION);
     tlv_put_bits(&request, 0x80, 1);
     tlv_close(&request, mark);
-    return run_result(ipa, &request, IPA_ACTIVATE_IPAE, "IpaeActivation", e);
+    return run_result(ipa, &request, CODES_IPAE_ACTIVATION, "IpaeActivation", e);
 }

@@ -192,38 +192,6 @@ int ipa_json_request(struct rd message, const char **ret_function, cJSON **ret, 
 
 /* --- from the eIM ----------------------------------------------------------------------------- */
 
-/* Where the JSON binding says subject and reason and the ASN.1 binding a code (6.4). */
-static const struct {
-    enum esipa_tag function;
-    const char *subject, *reason;
-    unsigned code;
-} refusals[] = {
-    { ESIPA_INITIATE_AUTHENTICATION, "8.8.1", "3.8", 1 },
-    { ESIPA_INITIATE_AUTHENTICATION, "8.8.3", "3.1", 2 },
-    { ESIPA_INITIATE_AUTHENTICATION, "8.8.4", "3.7", 3 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.1.2", "6.1", 1 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.1.2", "6.3", 2 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.1.3", "6.1", 3 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.1.3", "6.3", 4 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.1", "6.1", 5 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.2.6", "3.8", 6 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.1.1", "3.8", 7 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.2.5", "4.3", 8 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.11.1", "3.9", 9 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.10.1", "3.9", 10 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.1", "4.8", 11 },
-    { ESIPA_AUTHENTICATE_CLIENT, "8.8.5", "4.10", 18 },
-    { ESIPA_GET_BOUND_PROFILE_PACKAGE, "8.1", "6.1", 1 },
-    { ESIPA_GET_BOUND_PROFILE_PACKAGE, "8.2.7", "2.2", 2 },
-    { ESIPA_GET_BOUND_PROFILE_PACKAGE, "8.2.7", "3.8", 3 },
-    { ESIPA_GET_BOUND_PROFILE_PACKAGE, "8.2.7", "6.4", 4 },
-    { ESIPA_GET_BOUND_PROFILE_PACKAGE, "8.2", "3.7", 5 },
-    { ESIPA_GET_BOUND_PROFILE_PACKAGE, "8.8.5", "4.10", 6 },
-    { ESIPA_GET_BOUND_PROFILE_PACKAGE, "8.10.1", "3.9", 95 },
-    { ESIPA_CANCEL_SESSION, "8.10.1", "3.9", 1 },
-    { ESIPA_CANCEL_SESSION, "8.1", "6.1", 2 },
-};
-
 static const char *text_of(const cJSON *in, const char *name)
 {
     const cJSON *field = cJSON_GetObjectItemCaseSensitive(in, name);
@@ -239,16 +207,15 @@ static int read_status(const cJSON *answer, size_t function, uint64_t *ret_code,
     const cJSON *execution = cJSON_GetObjectItemCaseSensitive(header, "functionExecutionStatus");
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(execution, "statusCodeData");
     const char *subject = text_of(data, "subjectCode"), *reason = text_of(data, "reasonCode");
+    long code;
 
     *ret_code = 0;
     if (strcmp(text_of(execution, "status"), "Executed-Success") == 0)
         return 0;
-    for (size_t i = 0; i < N_ELEMS(refusals); i++)
-        if (refusals[i].function == functions[function].tag &&
-            strcmp(refusals[i].subject, subject) == 0 && strcmp(refusals[i].reason, reason) == 0) {
-            *ret_code = refusals[i].code;
-            return 0;
-        }
+    if (esipa_refusal_code(functions[function].tag, subject, reason, &code)) {
+        *ret_code = (uint64_t)code;
+        return 0;
+    }
     char shown[2][16], message[128];
     return lab_fail(e, "%s: refused by the eIM: %s %s %s", functions[function].name,
                     printable(rd_str(subject), shown[0], sizeof shown[0]),

@@ -10,8 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lab/ipa_codes.h"
+#include "lab/codes.h"
 #include "lab/ipa_iot.h"
+#include "lab/ipa_result.h"
 #include "os/err.h"
 #include "os/tlv.h"
 
@@ -78,6 +79,13 @@ static int refuse(struct poll *p, struct rd tid, enum eim_package_result_error c
     return 0;
 }
 
+/* Power went in the middle of it: there is nothing to tell the eIM, which will ask again; a result
+ * that there is after all is told in the next conversation. */
+static int card_is_gone(const struct lab_error *why, struct lab_error *e)
+{
+    return lab_fail(e, "the card is gone: %.800s", why->text);
+}
+
 /* --- eUICC packages (3.3.1) ------------------------------------------------------------------- */
 
 /* The result in p->part, and beside it what notifications it caused. */
@@ -108,8 +116,8 @@ static int roll_back(struct poll *p, struct lab_error *e)
 
     TRY(iot_call_rollback(p->ipa, &code, &result, e));
     if (code != 0 || result.n == 0)
-        return lab_fail(e, "ProfileRollback: %s(%llu)", ipa_code_name(IPA_ROLLBACK, code),
-                        (unsigned long long)code);
+        return lab_fail(e, "ProfileRollback: %s(%llu)",
+                        code_name(CODES_PROFILE_ROLLBACK, (long)code), (unsigned long long)code);
     wr_clear(&p->part);
     wr_put_rd(&p->part, result);
     eim_tell(&p->s, "profileRollback", "%s",
@@ -148,6 +156,8 @@ static int do_euicc_package(struct poll *p, const struct eim_package *package, s
         return refuse(p, rd_of(NULL, 0), INVALID_PACKAGE_FORMAT, e);
     struct lab_error why;
     if (es10_call(&p->ipa->es10, package->whole, &p->ipa->answer, &answer, &why) != 0) {
+        if (p->ipa->es10.lost)
+            return card_is_gone(&why, e);
         note(p, "loadEuiccPackage", &why);
         return refuse(p, request.tid, INVALID_PACKAGE_FORMAT, e);
     }
@@ -212,6 +222,8 @@ static int do_data_request(struct poll *p, const struct eim_package *package, st
         return refuse(p, rd_of(NULL, 0), INVALID_PACKAGE_FORMAT, e);
     wr_clear(&p->contents);
     if (ipa_data_put(&p->s, package->value, &p->contents, &given, &why) != 0) {
+        if (p->ipa->es10.lost)
+            return card_is_gone(&why, e);
         note(p, "ipaEuiccData", &why);
         wr_clear(&p->contents);
         data_put_error(&p->contents, p->s.version, request.tid, DATA_UNDEFINED_ERROR);
@@ -295,7 +307,7 @@ static void enable_at_once(struct poll *p)
         note(p, "immediateEnable", &why);
         return;
     }
-    eim_tell(&p->s, "immediateEnable", "%s(%llu)", ipa_code_name(IPA_IMMEDIATE_ENABLE, code),
+    eim_tell(&p->s, "immediateEnable", "%s(%llu)", code_name(CODES_IMMEDIATE_ENABLE, (long)code),
              (unsigned long long)code);
     if (code == 0) {
         p->state_change = true;
@@ -340,6 +352,10 @@ static int do_download(struct poll *p, const struct eim_package *package, struct
         r = lab_fail(&why, "an emergency profile is enabled");
     } else {
         r = download(p, trigger, &outcome, &why);
+    }
+    if (r != 0 && p->ipa->es10.lost) {
+        download_outcome_done(&outcome);
+        return card_is_gone(&why, e);
     }
     if (r != 0)
         note(p, "download", &why);

@@ -104,10 +104,15 @@ static size_t characters(struct rd utf8)
     return n;
 }
 
+bool eim_id_is_valid(struct rd id)
+{
+    return id.n > 0 && rd_is_utf8(id) && characters(id) <= EIM_ID_MAX;
+}
+
 static int check_id(struct euicc *e, struct rd value, const char **ret_why)
 {
     (void)e;
-    if (value.n == 0 || !rd_is_utf8(value) || characters(value) > EIM_ID_MAX)
+    if (!eim_id_is_valid(value))
         return wrong(EIM_COMMAND_ERROR, "eimId is not 1 to 128 characters of UTF-8", ret_why);
     return 0;
 }

@@ -12,6 +12,9 @@
 
 enum { EIM_CONFIG_MAX = 1 << 17 /* octets */ };
 
+/* 1 to 128 characters of UTF-8 (SGP.32 2.11.1.1.1)? */
+bool eim_id_is_valid(struct rd id);
+
 /* May it become an eIM, or change one?  0, an eim_result with the reason (static text) in *ret_why,
  * or a fault. */
 int eim_config_check(struct euicc *e, struct rd configuration, const char **ret_why);

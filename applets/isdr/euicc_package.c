@@ -8,13 +8,13 @@
 #include <inttypes.h>
 
 #include "applets/ecasd/ecasd.h"
+#include "applets/isdr/eim_config.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/package_result.h"
 #include "applets/isdr/profile_state.h"
 
 enum {
     TRANSACTION_ID_MAX = 16,
-    EIM_ID_OCTETS_MAX = 4 * EIM_ID_MAX, /* its bound counts characters */
     TOKEN_OBJECT_MAX = 12,
     UNSIGNED_CODE = 0x8F, /* euiccPackageUnsignedErrorCode, v1.3 */
 
@@ -67,7 +67,7 @@ static bool read_id(struct load *l)
         !tlv_find(l->package_signed.value, TAG_CTX_0, &id))
         return false;
     l->id = id.value;
-    return l->id.n > 0 && l->id.n <= EIM_ID_OCTETS_MAX && rd_is_utf8(l->id);
+    return eim_id_is_valid(l->id);
 }
 
 /* An INTEGER as it must be written; one that no counter reaches reads as the highest number. */

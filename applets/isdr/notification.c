@@ -324,8 +324,8 @@ static int read_criteria(const struct euicc *e, struct rd body, struct filter *f
     return 0;
 }
 
-/* notificationAndEprList, of SGP.32 1.0 alone. */
-static int put_both(struct euicc *e, const struct filter *f, struct wr *rsp)
+/* notificationAndEprList, of SGP.32 1.0 alone.  *ret_any: there are results of eUICC Packages. */
+static int put_both(struct euicc *e, const struct filter *f, struct wr *rsp, bool *ret_any)
 {
     enum { TAG_NOTIFICATION_AND_EPR_LIST = 0xA3 };
 
@@ -335,7 +335,9 @@ static int put_both(struct euicc *e, const struct filter *f, struct wr *rsp)
     TRY(put_all(e, f, true, rsp));
     tlv_close(rsp, list);
     list = tlv_open(rsp, TAG_CHOICE_1);
+    size_t before = rsp->n;
     TRY(package_result_put_all(e, rsp));
+    *ret_any = rsp->n > before;
     tlv_close(rsp, list);
     tlv_close(rsp, both);
     tlv_close(rsp, outer);
@@ -365,8 +367,8 @@ int es10b_retrieve_notifications_list(struct session *s, struct rd body, struct 
 
     TRY(read_criteria(s->euicc, body, &f, &results));
     if (results == RESULTS_TOO)
-        return put_both(s->euicc, &f, rsp);
-    if (results != NO_RESULTS)
+        TRY(put_both(s->euicc, &f, rsp, &found));
+    else if (results != NO_RESULTS)
         TRY(put_results(s->euicc, &f, rsp, &found));
     if (found)
         return 0;

@@ -196,6 +196,7 @@ START_TEST(without_an_eim_id_there_is_no_answer)
         { .list = LIST_EIM, .signed_change = { "30/80", "" } },
         { .list = LIST_EIM, .signed_change = { "30/80", "8000" } },
         { .list = LIST_EIM, .signed_change = { "30/80", "8001FF" } },
+        { .list = LIST_EIM, .signed_change = { "30/80", "80{" ZEROS_50 ZEROS_50 ZEROS_50 "}" } },
         { .list = LIST_EIM, .change = { "BF51/30", "" } },
     };
     struct desk d;
@@ -402,6 +403,29 @@ START_TEST(a_result_is_kept_until_it_is_removed)
 }
 END_TEST
 
+/* notificationAndEprList, as long as there is a result. */
+START_TEST(v1_0_tells_of_notifications_and_results_together)
+{
+    static const uint8_t retrieve[] = { 0x80, 0xE2, 0x91, 0x00, 0x03, 0xBF, 0x2B, 0x00, 0x00 };
+    char request[32];
+    struct desk d;
+
+    open_desk(&d, V1_0);
+    card_expect(&d.b.card, "BF2B00", "BF2B{ A000 }");
+    struct package_answer first = test_eim_do(&d.eim, &d.b.card, LIST_EIM, LISTED);
+    struct wr kept = message_copy(wr_view(&d.b.card.data));
+    /* Not card_es10(): asn1c's type is that of v1.1. */
+    ck_assert_uint_eq(card_apdu(&d.b.card, retrieve, sizeof retrieve), 0x9000);
+    ck_assert_uint_eq(message_at(wr_view(&d.b.card.data), "BF2B/A3/A0").value.n, 0);
+    ck_assert(rd_equal(message_at(wr_view(&d.b.card.data), "BF2B/A3/A1").value, wr_view(&kept)));
+    snprintf(request, sizeof request, "BF30{ 8001%02X }", (unsigned)first.sequence);
+    card_expect(&d.b.card, request, "BF30{ 800100 }");
+    card_expect(&d.b.card, "BF2B00", "BF2B{ A000 }");
+    wr_done(&kept);
+    close_desk(&d);
+}
+END_TEST
+
 int main(void)
 {
     struct suite s = suite_begin("package");
@@ -416,5 +440,6 @@ int main(void)
     suite_add(&s, the_vectors_verify);
     suite_add(&s, a_package_is_accepted_once);
     suite_add(&s, a_result_is_kept_until_it_is_removed);
+    suite_add(&s, v1_0_tells_of_notifications_and_results_together);
     return suite_run(&s);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lab/eim.h"
+#include "lab/eim_compact.h"
 #include "lab/eim_package.h"
 #include "lab/esipa_json.h"
 #include "os/err.h"
@@ -540,6 +541,7 @@ START_TEST(words_become_operations)
         { { "list", "+" }, 2, NULL },
         { { "download", "dp.example" }, 2, NULL },
         { { "sleep" }, 1, NULL },
+        { { "default-dp", "dp\xF7" }, 2, NULL },
     };
 
     for (size_t i = 0; i < N_ELEMS(cases); i++) {
@@ -582,6 +584,73 @@ START_TEST(json_binding_says_the_same)
     ck_assert(cJSON_IsNumber(code) && code->valueint == 1);
     cJSON_Delete(in);
     wr_done(&out);
+}
+END_TEST
+
+START_TEST(results_are_asked_for_in_the_words_of_the_version)
+{
+    struct bench b;
+
+    set_up(&b);
+    ck_assert_int_eq(eim_results_order(SGP32_V1_2, &b.answer), 0);
+    check_answer(&b, "5C01A2");
+    wr_clear(&b.answer);
+    ck_assert_int_eq(eim_results_order(SGP32_V1_0, &b.answer), 0);
+    check_answer(&b, "5C02BF2B A1{8200}");
+    tear_down(&b);
+}
+END_TEST
+
+/* --- compact forms ---------------------------------------------------------------------------- */
+
+static void keep(struct bench *b, const char *column, const char *octets)
+{
+    struct rd value = exact_copy(octets);
+
+    ck_assert_int_eq(store_put_blob(b->eim->db, eid, column, value), 0);
+    exact_free(&value);
+}
+
+#define CERTIFICATES "3003020101 3003020102"
+#define SESSION      "8001AA 83026470 8402BEEF"
+static const struct {
+    enum sgp32_version euicc;
+    const char *signed1;
+} signed_parts[] = {
+    { SGP32_V1_0, "30{" SESSION "BF22{8103020301 8402FFFF 0403000001 AF{0403020301}} A0{800161}}" },
+    { SGP32_V1_2, "30{" SESSION "BF22{8103020301 8402FFFF 0403000001 AF{0403020301} 900100"
+                  "B4{A0{0403010000}}} A0{800161}}" },
+};
+
+/* The eUICC of v1.0.1 signed no ipaMode and no iotSpecificInfo. */
+START_TEST(what_the_euicc_signed_is_put_together_again)
+{
+    struct eim_call call = { .device.euicc = signed_parts[_i].euicc };
+    struct eim_download d = { .work = 0 };
+    struct rd server = exact_copy("30{" SESSION "}");
+    struct rd compact = exact_copy("BF38{A2{A0{8402FFFF A2{A0{800161}}} 5F3702ABCD}}");
+    char expected[512];
+    struct bench b;
+
+    set_up(&b);
+    add_device(&b, 1);
+    keep(&b, DEVICE_INFO2,
+         "BF22{8103020301 84021111 0403000001 AF{0403020301} 900100"
+         "B4{A0{0403010000}}}");
+    keep(&b, DEVICE_EUICC_CERT, "3003020101");
+    keep(&b, DEVICE_EUM_CERT, "3003020102");
+    call.eim = b.eim;
+    strcpy(call.device.eid, eid);
+    wr_init_heap(&d.server_signed1, ROOM);
+    wr_put_rd(&d.server_signed1, server);
+    ck_assert_int_eq(eim_expand_authenticate(&call, &d, compact, &b.answer), 0);
+    snprintf(expected, sizeof expected, "BF38{A0{%s 5F3702ABCD " CERTIFICATES "}}",
+             signed_parts[_i].signed1);
+    check_answer(&b, expected);
+    wr_done(&d.server_signed1);
+    exact_free(&server);
+    exact_free(&compact);
+    tear_down(&b);
 }
 END_TEST
 
@@ -630,6 +699,8 @@ int main(void)
     tcase_add_test(t, another_address_than_the_triggers_is_refused);
     tcase_add_test(t, words_become_operations);
     tcase_add_test(t, json_binding_says_the_same);
+    tcase_add_test(t, results_are_asked_for_in_the_words_of_the_version);
+    tcase_add_loop_test(t, what_the_euicc_signed_is_put_together_again, 0, N_ELEMS(signed_parts));
     tcase_add_test(t, configuration_has_the_fields_that_an_euicc_takes);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

@@ -13,10 +13,10 @@
 #include <ProvideEimPackageResult.h>
 
 #include "asn1/der.h"
-#include "lab/ipa_codes.h"
 #include "lab/ipa_compact.h"
 #include "lab/ipa_json.h"
 #include "lab/ipa_message.h"
+#include "lab/ipa_result.h"
 #include "os/err.h"
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
