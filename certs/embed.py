@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Writes the committed PKI as C: embed.py OUTPUT FOLDER FILE...
+"""Writes files as a C table: embed.py OUTPUT HEADER TABLE FOLDER FILE...
 
-FOLDER is certs/; each file's name in the table is its path below it."""
+HEADER declares TABLE, of struct embedded_file; each file's name in it is its path below FOLDER."""
 
 import os
 import sys
@@ -13,16 +13,16 @@ def rows(octets):
 
 
 def main():
-    output, folder, *files = sys.argv[1:]
+    output, header, table_name, folder, *files = sys.argv[1:]
     names = sorted((os.path.relpath(path, folder), path) for path in files)
-    lines = ['/* Written by certs/embed.py. */', '#include "certs/embedded.h"', ""]
+    lines = ['/* Written by certs/embed.py. */', '#include "%s"' % header, ""]
     table = []
     for number, (name, path) in enumerate(names):
         with open(path, "rb") as file:
             octets = file.read()
         lines += ["static const unsigned char file_%d[] = {" % number, *rows(octets), "};", ""]
         table.append('    { "%s", file_%d, sizeof file_%d },' % (name, number, number))
-    lines += ["const struct embedded_file embedded_files[] = {", *table, "    { NULL, NULL, 0 },", "};"]
+    lines += ["const struct embedded_file %s[] = {" % table_name, *table, "    { NULL, NULL, 0 },", "};"]
     with open(output, "w", encoding="ascii") as file:
         file.write("\n".join(lines) + "\n")
 

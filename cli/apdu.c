@@ -22,6 +22,7 @@ enum {
 struct pipe_card {
     const struct arguments *args;
     struct softeuicc *card;
+    struct session *session;
     struct lines lines;
     size_t line_number;
     uint8_t *command, *response;
@@ -57,7 +58,7 @@ static int transmit(struct pipe_card *p, const char *digits)
 
     if (hex_parse(digits, p->command, APDU_MAX, &n) != 0)
         return bad_line(p, "neither hexadecimal digits in pairs nor reset");
-    hex_print(stdout, p->response, softeuicc_transmit(p->card, p->command, n, p->response));
+    hex_print(stdout, p->response, session_transmit(p->session, p->command, n, p->response));
     return EXIT_DONE;
 }
 
@@ -126,6 +127,7 @@ static int run(const struct arguments *args)
     int r = session_open(&s, args);
     if (r == EXIT_DONE) {
         p.card = s.card;
+        p.session = &s;
         p.command = malloc(APDU_MAX);
         p.response = malloc(SOFTEUICC_RESPONSE_MAX);
         if (p.command == NULL || p.response == NULL || lines_init(&p.lines, LINE_MAX_CHARS) != 0)
@@ -146,6 +148,7 @@ static void more_help(FILE *to)
             "\nEach line of standard input is a command APDU in hexadecimal digits, or the word\n"
             "reset, which is answered with the ATR; # starts a comment.  Each is answered by a\n"
             "line on standard output.  A line that is neither ends the program with status 1.\n");
+    session_help_faults(to);
 }
 
 static const struct option options_of_apdu[] = {

@@ -144,7 +144,11 @@ static int tell(const struct arguments *args, const struct order *o)
     softeuicc_close(&card);
     if (!read)
         return failed(args, "%s does not read", args->operand);
-    printf("%s: EID %s, %zu profile%s", args->operand, eid, o->profiles.n,
+    const char *preset = argument_value(args, "--preset");
+    printf("%s: EID %s, ", args->operand, eid);
+    if (preset != NULL)
+        printf("preset %s, ", preset);
+    printf("%zu %sprofile%s", o->profiles.n, preset != NULL ? "more " : "",
            o->profiles.n == 1 ? "" : "s");
     if (o->eims.n > 0)
         printf(", %zu file%s of eIMs", o->eims.n, o->eims.n == 1 ? "" : "s");
@@ -155,6 +159,7 @@ static int tell(const struct arguments *args, const struct order *o)
 static int make(const struct arguments *args, const struct order *o)
 {
     const struct softeuicc_new how = {
+        .preset = argument_value(args, "--preset"),
         .eid = argument_value(args, "--eid"),
         .pki_dir = argument_value(args, "--pki"),
         .settings = o->settings,
@@ -186,10 +191,16 @@ static int run(const struct arguments *args)
 static void more_help(FILE *to)
 {
     struct softeuicc_setting_info s;
+    struct softeuicc_preset_info p;
 
     fprintf(to,
             "\nwords behind a profile package: class=test, class=provisioning, class=operational,\n"
-            "fallback-allowed, fallback (it holds the fallback attribute), ecall, enabled\n");
+            "fallback-allowed, fallback (it holds the fallback attribute), ecall, enabled,\n"
+            "iccid=DIGITS, provider=TEXT, name=TEXT, nickname=TEXT, notify=ADDRESS, owner=MCCMNC,\n"
+            "ppr=1|2|1+2, icon=HEX, aid=XXXX\n");
+    fprintf(to, "\npresets for --preset:\n");
+    for (size_t i = 0; softeuicc_preset_at(i, &p); i++)
+        fprintf(to, "  %-16s %s\n", p.name, p.meaning);
     fprintf(to, "\nsettings for --set, with their defaults:\n");
     for (size_t i = 0; softeuicc_setting_at(i, &s); i++)
         fprintf(to, "  %s=%s\n      %s\n", s.key, s.initial, s.meaning);
@@ -197,6 +208,7 @@ static void more_help(FILE *to)
 
 static const struct option options_of_new[] = {
     { "--eid", "DIGITS", "32 digits, or random (89049032123451234512345678901235)", false },
+    { "--preset", "NAME", "a card of the list below; other options add to it", false },
     { "--pki", "DIR", "keys and certificates as in SGP.26 v1 (the built-in test PKI)", false },
     { "--set", "KEY=VALUE", "a setting of the list below", true },
     { "--profile", "UPP.der[,WORD]...", "install this profile package, disabled", true },

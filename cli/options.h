@@ -48,7 +48,10 @@ struct arguments {
 
 /* Options common to run and apdu. */
 #define OPTIONS_OF_A_CARD_IN_USE                                                                   \
-    { "--trace", "FILE", "write what the card does and why as text; - is standard error", false }, \
+    { "--fault", "RULE", "make the card fail so, see below", true },                               \
+        { "--trace", "FILE", "write what the card does and why; - is standard error", false },     \
+        { "--trace-format", "FORMAT", "text or json (json where FILE ends in .jsonl)", false },    \
+        { "--trace-secrets", NULL, "with PINs and the like, which are FF otherwise", false },      \
         { "--pcap", "FILE", "write the APDUs as a capture file (GSMTAP) for Wireshark", false },   \
     {                                                                                              \
         "--seed", "N", "tests only: derive everything random, keys too, from N", false             \

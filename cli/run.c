@@ -6,34 +6,41 @@
 _Static_assert((int)VPCD_ATR_MAX >= (int)SOFTEUICC_ATR_MAX, "an ATR fits");
 _Static_assert((int)VPCD_RESPONSE_MAX >= (int)SOFTEUICC_RESPONSE_MAX, "a response fits");
 
+static struct softeuicc *card_of(void *ctx)
+{
+    const struct session *s = ctx;
+
+    return s->card;
+}
+
 static size_t atr(void *ctx, uint8_t ret[VPCD_ATR_MAX])
 {
-    return softeuicc_atr(ctx, ret);
+    return softeuicc_atr(card_of(ctx), ret);
 }
 
 static int power_on(void *ctx)
 {
-    return softeuicc_power_on(ctx);
+    return softeuicc_power_on(card_of(ctx));
 }
 
 static int reset(void *ctx)
 {
-    return softeuicc_reset(ctx);
+    return softeuicc_reset(card_of(ctx));
 }
 
 static void power_off(void *ctx)
 {
-    softeuicc_power_off(ctx);
+    softeuicc_power_off(card_of(ctx));
 }
 
 static size_t transmit(void *ctx, const uint8_t *command, size_t n, uint8_t *response)
 {
-    return softeuicc_transmit(ctx, command, n, response);
+    return session_transmit(ctx, command, n, response);
 }
 
 static int control(void *ctx, const char *line, char *reply, size_t size)
 {
-    return softeuicc_control(ctx, line, reply, size);
+    return softeuicc_control(card_of(ctx), line, reply, size);
 }
 
 static void say(void *ctx, const char *line)
@@ -47,7 +54,7 @@ static void say(void *ctx, const char *line)
 static int serve(const struct arguments *args, struct session *s)
 {
     const struct vpcd_card card = {
-        .ctx = s->card,
+        .ctx = s,
         .atr = atr,
         .power_on = power_on,
         .reset = reset,
@@ -95,7 +102,9 @@ static void more_help(FILE *to)
 {
     fprintf(to,
             "\nEach slot of the reader has its own port, counted from 35963, and takes one card.\n"
-            "The control socket takes lines: pull, insert, and those of docs/CONTROL.md.\n");
+            "The control socket takes lines of docs/CONTROL.md.\n");
+    session_help_control(to);
+    session_help_faults(to);
 }
 
 static const struct option options_of_run[] = {

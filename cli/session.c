@@ -2,12 +2,23 @@
 #include "cli/session.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "cli/trace_text.h"
+static void write_trace(const struct session *s, enum softeuicc_event event, const char *text,
+                        const uint8_t *bytes, size_t n)
+{
+    char *line = softeuicc_event_line(event, text, bytes, n, s->trace_json);
+
+    if (line != NULL)
+        fprintf(s->trace, "%s\n", line);
+    fflush(s->trace);
+    free(line);
+}
 
 static void on_event(void *ctx, enum softeuicc_event event, const char *text, const uint8_t *bytes,
                      size_t n)
@@ -15,7 +26,7 @@ static void on_event(void *ctx, enum softeuicc_event event, const char *text, co
     struct session *s = ctx;
 
     if (s->trace != NULL)
-        trace_text(s->trace, event, text, bytes, n);
+        write_trace(s, event, text, bytes, n);
     if (s->pcap_file != NULL && event == SOFTEUICC_COMMAND)
         pcap_command(&s->pcap, bytes, n);
     if (s->pcap_file != NULL && event == SOFTEUICC_RESPONSE)
@@ -34,6 +45,38 @@ static int catch_signals(struct session *s)
         return -1;
     s->stop_fd = signalfd(-1, &signals, SFD_CLOEXEC);
     return s->stop_fd < 0 ? -1 : 0;
+}
+
+/* As --trace-format says, else as the name of the file ends. */
+static int choose_format(struct session *s, const struct arguments *args)
+{
+    const char *format = argument_value(args, "--trace-format");
+    const char *trace = argument_value(args, "--trace");
+
+    if (trace == NULL)
+        return format == NULL ? EXIT_DONE : wrong_usage(args, "--trace-format needs --trace");
+    if (format == NULL) {
+        size_t n = strlen(trace), end = strlen(".jsonl");
+        s->trace_json = n > end && strcmp(trace + n - end, ".jsonl") == 0;
+        return EXIT_DONE;
+    }
+    s->trace_json = strcmp(format, "json") == 0;
+    return s->trace_json || strcmp(format, "text") == 0
+               ? EXIT_DONE
+               : wrong_usage(args, "--trace-format is text or json, not '%s'", format);
+}
+
+static int set_faults(struct session *s, const struct arguments *args)
+{
+    char reply[SOFTEUICC_ERROR_LEN];
+
+    for (size_t i = 0; i < args->n_given; i++) {
+        const struct given *g = &args->given[i];
+        if (strcmp(g->option->name, "--fault") == 0 &&
+            softeuicc_fault(s->card, g->value, reply, sizeof reply) != 0)
+            return wrong_usage(args, "--fault '%s': %s", g->value, reply);
+    }
+    return EXIT_DONE;
 }
 
 static int open_outputs(struct session *s, const struct arguments *args)
@@ -74,7 +117,9 @@ int session_open(struct session *s, const struct arguments *args)
     char error[SOFTEUICC_ERROR_LEN];
 
     *s = (struct session){ .stop_fd = -1 };
-    int r = open_outputs(s, args);
+    int r = choose_format(s, args);
+    if (r == EXIT_DONE)
+        r = open_outputs(s, args);
     if (r == EXIT_DONE)
         r = make_crypto(s, args);
     if (r == EXIT_DONE && catch_signals(s) != 0)
@@ -86,10 +131,49 @@ int session_open(struct session *s, const struct arguments *args)
     if (s->trace != NULL || s->pcap_file != NULL) {
         options.trace = on_event;
         options.trace_ctx = s;
+        options.trace_secrets = argument_given(args, "--trace-secrets");
     }
     if (softeuicc_open(args->operand, &options, &s->card, error) != 0)
         return failed(args, "%s", error);
-    return EXIT_DONE;
+    return set_faults(s, args);
+}
+
+size_t session_transmit(struct session *s, const uint8_t *command, size_t n, uint8_t *response)
+{
+    size_t got = softeuicc_transmit(s->card, command, n, response);
+    struct pollfd stop = { .fd = s->stop_fd, .events = POLLIN };
+    unsigned ms = softeuicc_delay(s->card);
+
+    if (ms > 0)
+        poll(&stop, 1, (int)ms);
+    return got;
+}
+
+static void print_lines(FILE *to, bool faults)
+{
+    struct softeuicc_control_info c;
+    char line[64];
+
+    for (size_t i = 0; softeuicc_control_at(i, &c); i++) {
+        if (c.is_fault != faults)
+            continue;
+        snprintf(line, sizeof line, "%s %s", c.name, c.arguments);
+        fprintf(to, "  %-30s %s\n", line, c.meaning);
+    }
+}
+
+void session_help_control(FILE *to)
+{
+    fprintf(to, "\nlines of the control socket, beside pull, insert and the faults:\n");
+    print_lines(to, false);
+}
+
+void session_help_faults(FILE *to)
+{
+    fprintf(to, "\nfaults for --fault, in quotes; docs/CONTROL.md tells more:\n");
+    print_lines(to, true);
+    fprintf(to, "MATCH: how the command begins, in hex; X is any digit.\n"
+                "STEP: commit, committed, answer, or how the name of a stored object begins.\n");
 }
 
 void session_close(struct session *s)

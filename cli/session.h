@@ -11,15 +11,23 @@
 struct session {
     struct softeuicc *card;
     struct softeuicc_crypto *crypto;
-    FILE *trace;     /* NULL: none */
+    FILE *trace; /* NULL: none */
+    bool trace_json;
     FILE *pcap_file; /* NULL: none */
     struct pcap pcap;
     int stop_fd; /* readable after SIGINT, SIGTERM or SIGHUP, which no longer end the program */
 };
 
-/* Opens the card that args names, with --trace, --pcap and --seed.  An exit status; whatever it
- * is, session_close() frees. */
+/* Opens the card that args names, with --fault, --trace, --pcap and --seed.  An exit status;
+ * whatever it is, session_close() frees. */
 int session_open(struct session *s, const struct arguments *args);
 void session_close(struct session *s);
+
+/* softeuicc_transmit(); returns when the answer is due. */
+size_t session_transmit(struct session *s, const uint8_t *command, size_t n, uint8_t *response);
+
+/* For --help: what --fault and the control socket take. */
+void session_help_faults(FILE *to);
+void session_help_control(FILE *to);
 
 #endif

@@ -14,11 +14,14 @@ enum { SW_LEN = 2, READER_NAMES_MAX = 16384 };
 struct card {
     /* 0 and *ret_n octets in response, or negative. */
     int (*transmit)(struct card *card, struct rd command, size_t *ret_n, struct lab_error *e);
+    int (*reset)(struct card *card, struct wr *ret_atr, struct lab_error *e);
+    int (*power_off)(struct card *card, struct lab_error *e);
     void (*close)(struct card *card);
     struct softeuicc *file;
     SCARDCONTEXT context;
     SCARDHANDLE handle;
     DWORD protocol;
+    bool off, mute;
     uint8_t response[CARD_RESPONSE_MAX];
 };
 
@@ -36,26 +39,76 @@ static void file_close(struct card *card)
     softeuicc_close(&card->file);
 }
 
+static int file_reset(struct card *card, struct wr *ret_atr, struct lab_error *e)
+{
+    uint8_t atr[SOFTEUICC_ATR_MAX];
+
+    if (softeuicc_power_on(card->file) != 0)
+        return lab_fail(e, "the card does not start");
+    wr_put(ret_atr, atr, softeuicc_atr(card->file, atr));
+    return 0;
+}
+
+static int file_power_off(struct card *card, struct lab_error *e)
+{
+    (void)e;
+    softeuicc_power_off(card->file);
+    return 0;
+}
+
+static struct card *new_file_card(void)
+{
+    struct card *card = calloc(1, sizeof *card);
+
+    if (card == NULL)
+        return NULL;
+    card->transmit = file_transmit;
+    card->reset = file_reset;
+    card->power_off = file_power_off;
+    card->close = file_close;
+    return card;
+}
+
+static int start_file_card(struct card *card, const char *what, struct card **ret,
+                           struct lab_error *e)
+{
+    if (softeuicc_power_on(card->file) != 0) {
+        card_close(&card);
+        return lab_fail(e, "%s: the card does not start", what);
+    }
+    *ret = card;
+    return 0;
+}
+
 int card_open_file(const char *path, struct card **ret, struct lab_error *e)
 {
     struct softeuicc_options options = { .crypto = NULL };
     char why[SOFTEUICC_ERROR_LEN] = "";
-    struct card *card = calloc(1, sizeof *card);
+    struct card *card = new_file_card();
 
     if (card == NULL)
         return lab_fail(e, "out of memory");
-    card->transmit = file_transmit;
-    card->close = file_close;
     if (softeuicc_open(path, &options, &card->file, why) != 0) {
         free(card);
         return lab_fail(e, "%s", why);
     }
-    if (softeuicc_power_on(card->file) != 0) {
-        card_close(&card);
-        return lab_fail(e, "%s: the card does not start", path);
+    return start_file_card(card, path, ret, e);
+}
+
+int card_open_memory(const struct softeuicc_new *how, struct softeuicc_crypto *crypto,
+                     struct card **ret, struct lab_error *e)
+{
+    struct softeuicc_options options = { .crypto = crypto };
+    char why[SOFTEUICC_ERROR_LEN] = "";
+    struct card *card = new_file_card();
+
+    if (card == NULL)
+        return lab_fail(e, "out of memory");
+    if (softeuicc_open_memory(how, &options, &card->file, why) != 0) {
+        free(card);
+        return lab_fail(e, "%s", why);
     }
-    *ret = card;
-    return 0;
+    return start_file_card(card, "the new card", ret, e);
 }
 
 /* --- PC/SC ------------------------------------------------------------------------------------ */
@@ -65,15 +118,47 @@ static int pcsc_fail(struct lab_error *e, const char *what, LONG why)
     return lab_fail(e, "%s: %s", what, pcsc_stringify_error(why));
 }
 
+static int pcsc_power(struct card *card, DWORD how, struct lab_error *e)
+{
+    LONG r = SCardReconnect(card->handle, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                            how, &card->protocol);
+
+    return r == SCARD_S_SUCCESS ? 0 : pcsc_fail(e, "SCardReconnect", r);
+}
+
 static int pcsc_transmit(struct card *card, struct rd command, size_t *ret_n, struct lab_error *e)
 {
     const SCARD_IO_REQUEST *pci = card->protocol == SCARD_PROTOCOL_T0 ? SCARD_PCI_T0 : SCARD_PCI_T1;
     DWORD n = sizeof card->response;
 
+    if (card->off)
+        TRY(pcsc_power(card, SCARD_UNPOWER_CARD, e));
+    card->off = false;
     LONG r = SCardTransmit(card->handle, pci, command.p, command.n, NULL, card->response, &n);
     if (r != SCARD_S_SUCCESS)
         return pcsc_fail(e, "SCardTransmit", r);
     *ret_n = n;
+    return 0;
+}
+
+static int pcsc_reset(struct card *card, struct wr *ret_atr, struct lab_error *e)
+{
+    uint8_t atr[MAX_ATR_SIZE];
+    DWORD n = sizeof atr;
+
+    TRY(pcsc_power(card, SCARD_UNPOWER_CARD, e));
+    LONG r = SCardStatus(card->handle, NULL, NULL, NULL, NULL, atr, &n);
+    if (r != SCARD_S_SUCCESS)
+        return pcsc_fail(e, "SCardStatus", r);
+    wr_put(ret_atr, atr, n);
+    return 0;
+}
+
+/* PC/SC has no connection to a card without power: the next command powers it off and on. */
+static int pcsc_power_off(struct card *card, struct lab_error *e)
+{
+    (void)e;
+    card->off = true;
     return 0;
 }
 
@@ -127,6 +212,8 @@ int card_open_reader(const char *reader, struct card **ret, struct lab_error *e)
     if (card == NULL)
         return lab_fail(e, "out of memory");
     card->transmit = pcsc_transmit;
+    card->reset = pcsc_reset;
+    card->power_off = pcsc_power_off;
     card->close = pcsc_close;
     card->protocol = SCARD_PROTOCOL_UNDEFINED;
     LONG r = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &card->context);
@@ -156,10 +243,40 @@ int card_transmit(struct card *card, struct rd command, struct wr *ret_data, uin
 {
     size_t n = 0;
 
+    card->mute = false;
     TRY(card->transmit(card, command, &n, e));
+    card->mute = n == 0;
+    if (n == 0)
+        return lab_fail(e, "the card is mute");
     if (n < SW_LEN)
         return lab_fail(e, "the card's response has no status word");
     wr_put(ret_data, card->response, n - SW_LEN);
     *ret_sw = (uint16_t)(card->response[n - 2] << 8 | card->response[n - 1]);
     return wr_failed(ret_data) == 0 ? 0 : lab_fail(e, "the card's response is too long");
+}
+
+bool card_is_mute(const struct card *card)
+{
+    return card->mute;
+}
+
+int card_reset(struct card *card, struct wr *ret_atr, struct lab_error *e)
+{
+    card->off = false;
+    return card->reset(card, ret_atr, e);
+}
+
+int card_power_off(struct card *card, struct lab_error *e)
+{
+    return card->power_off(card, e);
+}
+
+bool card_has_control(const struct card *card)
+{
+    return card->file != NULL;
+}
+
+int card_control(struct card *card, const char *line, char *reply, size_t size)
+{
+    return softeuicc_control(card->file, line, reply, size);
 }

@@ -12,10 +12,26 @@ struct card;
 /* reader is a number from 0, or a part of the reader's name. */
 int card_open_reader(const char *reader, struct card **ret, struct lab_error *e);
 int card_open_file(const char *path, struct card **ret, struct lab_error *e);
+/* A card of its own, in memory. */
+struct softeuicc_new;
+struct softeuicc_crypto;
+int card_open_memory(const struct softeuicc_new *how, struct softeuicc_crypto *crypto,
+                     struct card **ret, struct lab_error *e);
 void card_close(struct card **card);
 
 /* One command APDU.  ret_data gets the response without its status word, which goes to ret_sw. */
 int card_transmit(struct card *card, struct rd command, struct wr *ret_data, uint16_t *ret_sw,
                   struct lab_error *e);
+
+/* Whether the last command got no response at all. */
+bool card_is_mute(const struct card *card);
+
+/* A cold reset; ret_atr gets the answer to it.  And power off: the next command powers on. */
+int card_reset(struct card *card, struct wr *ret_atr, struct lab_error *e);
+int card_power_off(struct card *card, struct lab_error *e);
+
+/* The back door (docs/CONTROL.md), which a card in a reader does not have. */
+bool card_has_control(const struct card *card);
+int card_control(struct card *card, const char *line, char *reply, size_t size);
 
 #endif

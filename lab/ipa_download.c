@@ -101,7 +101,7 @@ static bool oid_text(struct rd oid, char *ret, size_t size)
 
 static void tell_step(const struct ipa *ipa, const char *what)
 {
-    if (!ipa->json) {
+    if (!ipa->json && !ipa->quiet) {
         printf("%s\n", what);
         fflush(stdout);
     }
@@ -109,7 +109,7 @@ static void tell_step(const struct ipa *ipa, const char *what)
 
 static void tell_bar(const struct ipa *ipa, size_t sent, size_t all)
 {
-    if (ipa->json || !isatty(STDOUT_FILENO))
+    if (ipa->json || ipa->quiet || !isatty(STDOUT_FILENO))
         return;
     int filled = (int)(BAR_WIDTH * sent / all);
     printf("\r[%.*s%*s] %zu/%zu", filled, "########################################",
@@ -449,6 +449,8 @@ static int tell_result(const struct download *d, struct lab_error *e)
                         code_name(CODES_BPP_COMMAND, n->bpp_command_id), n->bpp_command_id,
                         code_name(CODES_ERROR_REASON, n->error_reason), n->error_reason,
                         sima[0] != '\0' ? ", simaResponse " : "", sima);
+    if (d->ipa->quiet)
+        return 0;
     if (n->has_iccid)
         iccid_text(rd_of(n->iccid, ICCID_LEN), iccid);
     hex_text(rd_of(n->aid, n->n_aid), aid, sizeof aid);

@@ -12,5 +12,6 @@ enum {
 int smdpp_main(int argc, char **argv);
 int ipa_main(int argc, char **argv);
 int eim_main(int argc, char **argv);
+int play_main(int argc, char **argv);
 
 #endif

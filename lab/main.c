@@ -14,6 +14,7 @@ static const struct {
     { "smdpp", smdpp_main, "a test SM-DP+: serves profile packages over ES9+" },
     { "eim", eim_main, "a test eIM: queues work for IoT devices over ESipa" },
     { "ipa", ipa_main, "the device's side: lists, downloads and manages profiles" },
+    { "play", play_main, "plays scripts on a card and reports what differs" },
 };
 
 static void usage(FILE *out)

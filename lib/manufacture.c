@@ -10,6 +10,7 @@
 #include "applets/isdr/eim.h"
 #include "applets/isdr/preload.h"
 #include "certs/pki.h"
+#include "lib/preset.h"
 #include "os/euicc.h"
 #include "os/x509.h"
 
@@ -363,13 +364,13 @@ static int put_in_all(struct nvm **nvm, struct crypto *c, const struct softeuicc
     return err;
 }
 
-int manufacture(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *how,
+/* Without a preset. */
+static int make(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *how,
                 struct trace trace, char error[SOFTEUICC_ERROR_LEN])
 {
     char eid[EID_DIGITS + 1];
     struct pki *pki;
 
-    snprintf(error, SOFTEUICC_ERROR_LEN, "making the card failed"); /* unless said better below */
     TRY(choose_eid(c, how->eid, eid, error));
     if (pki_open(how->pki_dir, &pki) != 0) {
         snprintf(error, SOFTEUICC_ERROR_LEN, "%.160s: %s", how->pki_dir, strerror(errno));
@@ -383,5 +384,18 @@ int manufacture(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *
         err = nvm_commit(*nvm);
     if (err == 0)
         err = put_in_all(nvm, c, how, trace, error);
+    return err;
+}
+
+int manufacture(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *how,
+                struct trace trace, char error[SOFTEUICC_ERROR_LEN])
+{
+    struct preset_order order;
+
+    snprintf(error, SOFTEUICC_ERROR_LEN, "making the card failed"); /* unless said better below */
+    int err = preset_write_out(how, c, &order, error);
+    if (err == 0)
+        err = make(nvm, c, &order.how, trace, error);
+    preset_done(&order);
     return err;
 }

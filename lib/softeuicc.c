@@ -9,9 +9,14 @@
 
 #include "applets/applets.h"
 #include "applets/ecasd/ecasd.h"
+#include "card/sw.h"
 #include "certs/pki.h"
 #include "lib/control.h"
+#include "lib/event.h"
+#include "lib/fault.h"
 #include "lib/manufacture.h"
+#include "lib/preset.h"
+#include "lib/secrets.h"
 #include "lib/show.h"
 #include "os/euicc.h"
 
@@ -20,9 +25,13 @@ struct softeuicc {
     struct softeuicc_crypto *own_crypto; /* NULL when the caller's is used */
     softeuicc_trace_fn *trace;
     void *trace_ctx;
+    bool trace_secrets;
+    struct secrets secrets;
+    struct faults faults;
 };
 
-_Static_assert((int)SOFTEUICC_NOTE == (int)TRACE_NOTE, "the public events are the internal ones");
+_Static_assert((int)SOFTEUICC_NOTE == (int)TRACE_NOTE && (int)SOFTEUICC_PROACTIVE == (int)TRACE_CAT,
+               "the public events are the internal ones");
 _Static_assert((int)SOFTEUICC_RESPONSE_MAX == (int)APDU_MAX_RESPONSE, "one longest response");
 _Static_assert((int)SOFTEUICC_ATR_MAX == (int)ATR_MAX_LEN, "one longest ATR");
 
@@ -46,12 +55,81 @@ void softeuicc_crypto_free(struct softeuicc_crypto **c)
     *c = NULL;
 }
 
+/* Of some octets. */
+struct part {
+    size_t from, n;
+};
+
+/* With FF in place of what is secret. */
+static void pass_octets(struct softeuicc *card, enum softeuicc_event event, const char *text,
+                        struct rd octets, struct part secret)
+{
+    if (secret.n == 0 || card->trace_secrets) {
+        card->trace(card->trace_ctx, event, text, octets.p, octets.n);
+        return;
+    }
+    char line[128];
+    snprintf(line, sizeof line, "%s; secrets are FF", text);
+    uint8_t *copy = malloc(octets.n);
+    if (copy == NULL) {
+        card->trace(card->trace_ctx, event, line, NULL, 0);
+        return;
+    }
+    memcpy(copy, octets.p, octets.n);
+    memset(copy + secret.from, 0xFF, secret.n);
+    card->trace(card->trace_ctx, event, line, copy, octets.n);
+    free(copy);
+}
+
+static const char *name_in(const struct command *rows, size_t n, uint8_t ins)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].ins == ins)
+            return rows[i].name;
+    return NULL;
+}
+
+/* What a command is called by whoever would serve it; "" when nobody does. */
+static const char *command_name(const struct euicc *e, struct rd command)
+{
+    struct cla cla;
+    const char *name = NULL;
+
+    if (command.n < 2 || cla_parse(command.p[0], &cla) != SW_OK)
+        return "";
+    uint8_t ins = command.p[1];
+    const struct session *s = e->sessions[cla.channel];
+    if (ins == INS_GET_RESPONSE)
+        return "GET RESPONSE";
+    if (s != NULL && s->selected != NULL)
+        name = name_in(s->selected->commands, s->selected->n_commands, ins);
+    if (name == NULL)
+        name = name_in(uicc_commands, uicc_n_commands, ins);
+    return name != NULL ? name : "";
+}
+
+static void pass_command(struct softeuicc *card, const uint8_t *bytes, size_t n)
+{
+    struct part secret;
+
+    secrets_of_command(&card->secrets, &card->euicc, bytes, n, &secret.from, &secret.n);
+    pass_octets(card, SOFTEUICC_COMMAND, command_name(&card->euicc, rd_of(bytes, n)),
+                rd_of(bytes, n), secret);
+}
+
 static void pass_trace(void *ctx, enum trace_event event, const char *text, const uint8_t *bytes,
                        size_t n)
 {
-    const struct softeuicc *card = ctx;
+    struct softeuicc *card = ctx;
 
-    card->trace(card->trace_ctx, (enum softeuicc_event)event, text, bytes, n);
+    if (event == TRACE_COMMAND)
+        pass_command(card, bytes, n);
+    else if (event == TRACE_RESPONSE)
+        pass_octets(card, SOFTEUICC_RESPONSE, sw_text((uint16_t)(bytes[n - 2] << 8 | bytes[n - 1])),
+                    rd_of(bytes, n),
+                    (struct part){ 0, secrets_of_response(&card->secrets, &card->euicc, n) });
+    else
+        card->trace(card->trace_ctx, (enum softeuicc_event)event, text, bytes, n);
 }
 
 /* The caller's cryptography, or one of our own in *ret_own. */
@@ -83,6 +161,7 @@ static struct softeuicc *new_card(const struct softeuicc_options *options,
     }
     card->trace = options->trace;
     card->trace_ctx = options->trace_ctx;
+    card->trace_secrets = options->trace_secrets;
     return card;
 }
 
@@ -117,6 +196,7 @@ static int finish_open(struct softeuicc *card, struct nvm *nvm,
         return err;
     }
     card->euicc.read_only = options->read_only;
+    faults_init(&card->faults, &card->euicc);
     *ret = card;
     return 0;
 }
@@ -192,6 +272,7 @@ void softeuicc_close(struct softeuicc **card)
     if (*card == NULL)
         return;
     euicc_done(&(*card)->euicc);
+    faults_done(&(*card)->faults);
     free_card(*card);
     *card = NULL;
 }
@@ -226,16 +307,39 @@ size_t softeuicc_transmit(struct softeuicc *card, const uint8_t *command, size_t
 {
     struct euicc *e = &card->euicc;
 
+    card->faults.delay_ms = 0;
     if ((!e->on || !nvm_has_power(e->nvm)) && euicc_power_on(e) != 0) {
         euicc_power_off(e);
         return 0;
     }
-    return euicc_transmit(e, command, n, response);
+    return faults_transmit(&card->faults, command, n, response);
+}
+
+unsigned softeuicc_delay(const struct softeuicc *card)
+{
+    return card->faults.delay_ms;
+}
+
+char *softeuicc_event_line(enum softeuicc_event event, const char *text, const uint8_t *bytes,
+                           size_t n, bool json)
+{
+    return json ? event_json(event, text, rd_of(bytes, n))
+                : event_text(event, text, rd_of(bytes, n));
 }
 
 int softeuicc_control(struct softeuicc *card, const char *line, char *reply, size_t size)
 {
-    return control_run(&card->euicc, line, reply, size);
+    return control_run(&card->faults, line, reply, size);
+}
+
+int softeuicc_fault(struct softeuicc *card, const char *line, char *reply, size_t size)
+{
+    return control_fault(&card->faults, line, reply, size);
+}
+
+bool softeuicc_control_at(size_t n, struct softeuicc_control_info *ret)
+{
+    return control_at(n, ret);
 }
 
 char *softeuicc_show(struct softeuicc *card, bool json)
@@ -250,6 +354,11 @@ bool softeuicc_setting_at(size_t n, struct softeuicc_setting_info *ret)
     *ret = (struct softeuicc_setting_info){ setting_infos[n].key, setting_infos[n].initial,
                                             setting_infos[n].meaning };
     return true;
+}
+
+bool softeuicc_preset_at(size_t n, struct softeuicc_preset_info *ret)
+{
+    return preset_at(n, ret);
 }
 
 int softeuicc_make_pki(const char *dir, struct softeuicc_crypto *crypto,

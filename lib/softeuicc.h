@@ -39,11 +39,21 @@ enum softeuicc_event {
     SOFTEUICC_CHECK,
     SOFTEUICC_FAULT,
     SOFTEUICC_NOTE,
+    SOFTEUICC_RULE,      /* a fault of --fault or the back door: set, or at work */
+    SOFTEUICC_COMMIT,    /* the storage has taken what was written */
+    SOFTEUICC_REQUEST,   /* an ES10 function: its name, and its request as a TLV */
+    SOFTEUICC_ANSWER,    /* the same, and its answer */
+    SOFTEUICC_PROACTIVE, /* a proactive command: its name and octets, as they are fetched */
 };
 
-/* text is a line without newline ("" for APDUs); bytes is the APDU or NULL. */
+/* text is a line without newline, for a command its name, for a response what its status word
+ * says; bytes is the APDU, TLV or NULL.  Secrets, such as PINs, are FF (trace_secrets). */
 typedef void softeuicc_trace_fn(void *ctx, enum softeuicc_event event, const char *text,
                                 const uint8_t *bytes, size_t n);
+
+/* An event as one line without newline, text or a JSON object, malloc'd; NULL without memory. */
+char *softeuicc_event_line(enum softeuicc_event event, const char *text, const uint8_t *bytes,
+                           size_t n, bool json);
 
 /* One process' cryptography, shared by its cards.  seed NULL: the system's randomness; otherwise
  * everything random is derived from it (tests only).  NULL when OpenSSL refuses. */
@@ -64,14 +74,16 @@ struct softeuicc_bytes {
 
 /* How a card is made. */
 struct softeuicc_new {
+    const char *preset;  /* a name of softeuicc_preset_at(), or NULL; what follows adds to it */
     const char *eid;     /* 32 digits; NULL: 89049032123451234512345678901235; "random" */
     const char *pki_dir; /* layout of SGP.26 v1; NULL: the test PKI that is compiled in */
     const struct softeuicc_setting *settings;
     size_t n_settings;
     const struct softeuicc_bytes *profiles; /* profile packages (UPP, DER), installed disabled */
     size_t n_profiles;
-    /* Of each profile: class=test|provisioning|operational, fallback-allowed, fallback, ecall,
-     * enabled, separated by commas; NULL, or a NULL among them: none. */
+    /* Of each profile, words separated by commas: class=test|provisioning|operational,
+     * fallback-allowed, fallback, ecall, enabled, iccid=, provider=, name=, nickname=, notify=,
+     * owner=, ppr=, icon=, aid= (applets/isdr/preload.h); NULL, or a NULL among them: none. */
     const char *const *profile_words;
     const struct softeuicc_bytes *eims; /* EimConfigurationData or AddInitialEimRequest, DER */
     size_t n_eims;
@@ -87,7 +99,8 @@ struct softeuicc_options {
     struct softeuicc_crypto *crypto; /* NULL: one of its own */
     softeuicc_trace_fn *trace;       /* NULL: no trace */
     void *trace_ctx;
-    bool read_only; /* for softeuicc_show(): takes no lock, writes nothing, serves no APDU */
+    bool trace_secrets; /* PINs and the like, too */
+    bool read_only;     /* for softeuicc_show(): takes no lock, writes nothing, serves no APDU */
 };
 
 /* Opens the card in a file and takes its lock.  The card is powered off. */
@@ -115,14 +128,29 @@ size_t softeuicc_atr(const struct softeuicc *card, uint8_t ret[SOFTEUICC_ATR_MAX
 
 /* One command APDU (n octets), one response APDU with its status word.  response has room for
  * SOFTEUICC_RESPONSE_MAX octets.  Returns the length of the response, at least 2; 0 when the card
- * is mute, because its storage lost power on the way.  A card that is off, or that lost power
- * before, is powered on first. */
+ * is mute, because its storage lost power on the way or a fault wants it.  A card that is off, or
+ * that lost power before, is powered on first. */
 size_t softeuicc_transmit(struct softeuicc *card, const uint8_t *command, size_t n,
                           uint8_t *response);
+
+/* How many milliseconds the answer to the last command shall be held back, which is the caller's
+ * to do; 0 unless a fault wants it. */
+unsigned softeuicc_delay(const struct softeuicc *card);
 
 /* The back door: one line of docs/CONTROL.md, such as "cut-after 3" or "status".  The answer, one
  * line without newline, or the error goes to reply.  0, or negative when the line was refused. */
 int softeuicc_control(struct softeuicc *card, const char *line, char *reply, size_t size);
+
+/* The same for the lines that set a fault, and for no others. */
+int softeuicc_fault(struct softeuicc *card, const char *line, char *reply, size_t size);
+
+/* The n-th of all these lines, from 0: its first word, the others, what it does, what is answered.
+ * false behind the last. */
+struct softeuicc_control_info {
+    const char *name, *arguments, *meaning, *answer;
+    bool is_fault;
+};
+bool softeuicc_control_at(size_t n, struct softeuicc_control_info *ret);
 
 /* What the card holds, as readable text or as JSON (malloc'd, to be freed by the caller). */
 char *softeuicc_show(struct softeuicc *card, bool json);
@@ -133,6 +161,12 @@ struct softeuicc_setting_info {
     const char *key, *initial, *meaning;
 };
 bool softeuicc_setting_at(size_t n, struct softeuicc_setting_info *ret);
+
+/* The n-th of all presets, from 0: its name and one line of meaning.  false behind the last. */
+struct softeuicc_preset_info {
+    const char *name, *meaning;
+};
+bool softeuicc_preset_at(size_t n, struct softeuicc_preset_info *ret);
 
 /* Makes a test PKI in the layout of SGP.26 v1 in a directory that is new or empty. */
 int softeuicc_make_pki(const char *dir, struct softeuicc_crypto *crypto,

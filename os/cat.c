@@ -33,11 +33,12 @@ static const struct facility profile_state_change = { 33, 0x20 };
 /* What we use: who carries it out, and where the terminal says that it can. */
 static const struct kind {
     enum cat_type type;
+    const char *name;
     uint8_t device;
     struct facility facility;
 } kinds[] = {
-    { CAT_REFRESH, DEVICE_TERMINAL, { 2, 0x80 } },
-    { CAT_SEND_SHORT_MESSAGE, DEVICE_NETWORK, { 3, 0x02 } },
+    { CAT_REFRESH, "REFRESH", DEVICE_TERMINAL, { 2, 0x80 } },
+    { CAT_SEND_SHORT_MESSAGE, "SEND SHORT MESSAGE", DEVICE_NETWORK, { 3, 0x02 } },
 };
 
 void cat_reset(struct cat *c)
@@ -159,6 +160,8 @@ int cat_fetch(struct session *s, const struct apdu *a, struct wr *rsp)
     if (a->le != first->n && a->le != APDU_MAX_SHORT_LE)
         return (int)(SW_WRONG_LE | first->n);
     wr_put(rsp, first->octets, first->n);
+    trace_named(&s->euicc->trace, TRACE_CAT, kind_of((enum cat_type)first->type)->name,
+                first->octets, first->n);
     c->fetched = true;
     return 0;
 }

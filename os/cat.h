@@ -52,7 +52,8 @@ void cat_reset(struct cat *c);
  * terminal is dropped, but for REFRESH, which is about the change, and what was fetched already. */
 void cat_profile_changed(struct cat *c);
 
-/* A proactive session is going on: ES10c functions that need REFRESH answer catBusy. */
+/* A proactive session is going on: ES10c functions that need REFRESH answer catBusy; they ask
+ * euicc_cat_is_busy(). */
 bool cat_is_busy(const struct cat *c);
 
 /* Did the terminal announce the command, and is there room for one more? */

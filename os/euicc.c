@@ -2,6 +2,7 @@
 #include "os/euicc.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "os/dispatch.h"
 
@@ -25,6 +26,18 @@ void euicc_done(struct euicc *e)
     settings_done(&e->settings);
     wr_done(&e->answer);
     nvm_close(&e->nvm);
+}
+
+bool euicc_cat_is_busy(const struct euicc *e)
+{
+    if (e->forced.cat_busy)
+        trace_rule(&e->trace, "cat-busy on: a proactive session is said to go on");
+    return e->forced.cat_busy || cat_is_busy(&e->cat);
+}
+
+int64_t euicc_time(const struct euicc *e)
+{
+    return (int64_t)time(NULL) + e->forced.clock;
 }
 
 void euicc_close_session(struct euicc *e, uint8_t channel)

@@ -43,6 +43,13 @@ struct suspension {
     } stands[CHANNEL_COUNT];
 };
 
+/* What somebody outside wants to be so (lib/fault.h): it outlives resets, and is never stored. */
+struct forced {
+    bool full_memory;
+    bool cat_busy;
+    int64_t clock; /* seconds that the card's time is ahead */
+};
+
 struct euicc {
     struct trace trace;
     struct crypto *crypto; /* shared, not owned */
@@ -52,6 +59,7 @@ struct euicc {
     bool on;
     bool read_only; /* looked at beside whoever serves it: nothing is stored */
 
+    struct forced forced;
     struct suspension suspension;
 
     /* What follows goes with a reset. */
@@ -85,6 +93,12 @@ static inline void *euicc_state(const struct euicc *e, const struct applet *appl
 {
     return registry_state(&e->registry, applet);
 }
+
+/* A proactive session is going on, or is said to be. */
+bool euicc_cat_is_busy(const struct euicc *e);
+
+/* Seconds since 1970, as the card sees it. */
+int64_t euicc_time(const struct euicc *e);
 
 /* Closes a channel and what belongs to it. */
 void euicc_close_session(struct euicc *e, uint8_t channel);

@@ -17,6 +17,9 @@ struct nvm {
     bool cut_armed;
     uint64_t cut_left;
     uint64_t writes, commits;
+    uint64_t last_commit; /* writes, at the last commit or abort */
+    nvm_watch_fn *watch;
+    void *watch_ctx;
 };
 
 struct nvm *nvm_new(const struct nvm_backend *ops, void *be, const struct trace *trace)
@@ -55,10 +58,19 @@ static int need_power(const struct nvm *nvm)
     return nvm->cut ? ERR_NVM : 0;
 }
 
+static bool goes_at(const struct nvm *nvm, enum nvm_step step, const char *key)
+{
+    return nvm->watch != NULL && nvm->watch(nvm->watch_ctx, step, key);
+}
+
 /* Before a write: is there power for it? */
-static int spend_write(struct nvm *nvm)
+static int spend_write(struct nvm *nvm, enum nvm_step step, const char *key)
 {
     TRY(need_power(nvm));
+    if (goes_at(nvm, step, key)) {
+        lose_power(nvm);
+        return ERR_NVM;
+    }
     if (nvm->cut_armed && nvm->cut_left-- == 0) {
         lose_power(nvm);
         return ERR_NVM;
@@ -67,9 +79,9 @@ static int spend_write(struct nvm *nvm)
     return 0;
 }
 
-static int before_write(struct nvm *nvm)
+static int before_write(struct nvm *nvm, enum nvm_step step, const char *key)
 {
-    TRY(spend_write(nvm));
+    TRY(spend_write(nvm, step, key));
     if (nvm->dirty)
         return 0;
     TRY(nvm->ops->begin(nvm->be));
@@ -93,13 +105,13 @@ int nvm_put(struct nvm *nvm, const char *key, struct rd value)
 {
     if (strlen(key) >= NVM_KEY_MAX || value.n > NVM_VALUE_MAX)
         return FAULT(nvm->trace, ERR_BUG, "key or value too long: %s", key);
-    TRY(before_write(nvm));
+    TRY(before_write(nvm, NVM_PUT, key));
     return nvm->ops->put(nvm->be, key, value);
 }
 
 int nvm_del(struct nvm *nvm, const char *key)
 {
-    TRY(before_write(nvm));
+    TRY(before_write(nvm, NVM_DEL, key));
     return nvm->ops->del(nvm->be, key);
 }
 
@@ -163,11 +175,17 @@ int nvm_commit(struct nvm *nvm)
 {
     if (!nvm->dirty)
         return need_power(nvm);
-    TRY(spend_write(nvm));
+    TRY(spend_write(nvm, NVM_COMMIT, NULL));
     TRY(nvm->ops->commit(nvm->be)); /* what fails stays open, for nvm_abort() */
     nvm->dirty = false;
     nvm->commits++;
-    return 0;
+    uint64_t n = nvm->writes - 1 - nvm->last_commit; /* without the commit itself */
+    trace_commit(nvm->trace, "%llu write%s", (unsigned long long)n, n == 1 ? "" : "s");
+    nvm->last_commit = nvm->writes;
+    if (!goes_at(nvm, NVM_COMMITTED, NULL))
+        return 0;
+    lose_power(nvm);
+    return ERR_NVM;
 }
 
 void nvm_abort(struct nvm *nvm)
@@ -175,6 +193,7 @@ void nvm_abort(struct nvm *nvm)
     if (nvm->dirty)
         nvm->ops->abort(nvm->be);
     nvm->dirty = false;
+    nvm->last_commit = nvm->writes;
 }
 
 bool nvm_is_dirty(const struct nvm *nvm)
@@ -200,6 +219,30 @@ void nvm_cut_after(struct nvm *nvm, uint64_t n)
 {
     nvm->cut_armed = true;
     nvm->cut_left = n;
+}
+
+void nvm_watch(struct nvm *nvm, nvm_watch_fn *fn, void *ctx)
+{
+    nvm->watch = fn;
+    nvm->watch_ctx = ctx;
+}
+
+bool nvm_cut_waits(const struct nvm *nvm, uint64_t *ret_left)
+{
+    if (nvm->cut_armed)
+        *ret_left = nvm->cut_left;
+    return nvm->cut_armed;
+}
+
+void nvm_cut_never(struct nvm *nvm)
+{
+    nvm->cut_armed = false;
+}
+
+void nvm_cut_now(struct nvm *nvm)
+{
+    if (!nvm->cut)
+        lose_power(nvm);
 }
 
 bool nvm_has_power(const struct nvm *nvm)

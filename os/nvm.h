@@ -82,9 +82,25 @@ bool nvm_is_dirty(const struct nvm *nvm);
  * open.  At 0 it stays and ret is 0: the caller refuses. */
 int nvm_count_down(struct nvm *nvm, const char *key, uint64_t *ret);
 
+/* Power can also go at a step, which who watches chooses.  key is NULL at the steps of a commit. */
+enum nvm_step {
+    NVM_PUT,       /* before it */
+    NVM_DEL,       /* before it */
+    NVM_COMMIT,    /* before it, with something to commit */
+    NVM_COMMITTED, /* after it */
+};
+typedef bool nvm_watch_fn(void *ctx, enum nvm_step step, const char *key); /* true: it goes */
+/* One watches at a time; NULL: nobody. */
+void nvm_watch(struct nvm *nvm, nvm_watch_fn *fn, void *ctx);
+
 /* Power: lets n more writes through (a put, a delete and a commit are one write each), then fails.
  * A cut that is never reached does nothing. */
 void nvm_cut_after(struct nvm *nvm, uint64_t n);
+/* A cut that was ordered and did not come yet: how many writes it still lets through. */
+bool nvm_cut_waits(const struct nvm *nvm, uint64_t *ret_left);
+void nvm_cut_never(struct nvm *nvm);
+/* The power goes now. */
+void nvm_cut_now(struct nvm *nvm);
 bool nvm_has_power(const struct nvm *nvm);
 void nvm_restore_power(struct nvm *nvm);
 

@@ -17,8 +17,14 @@ static void say(const struct trace *t, enum trace_event event, const char *fmt, 
 
 void trace_bytes(const struct trace *t, enum trace_event event, const uint8_t *bytes, size_t n)
 {
+    trace_named(t, event, "", bytes, n);
+}
+
+void trace_named(const struct trace *t, enum trace_event event, const char *name,
+                 const uint8_t *bytes, size_t n)
+{
     if (t->fn != NULL)
-        t->fn(t->ctx, event, "", bytes, n);
+        t->fn(t->ctx, event, name, bytes, n);
 }
 
 void trace_check(const struct trace *t, const char *fmt, ...)
@@ -38,6 +44,26 @@ void trace_note(const struct trace *t, const char *fmt, ...)
     va_list ap;
     va_start(ap, fmt);
     say(t, TRACE_NOTE, fmt, ap);
+    va_end(ap);
+}
+
+void trace_rule(const struct trace *t, const char *fmt, ...)
+{
+    if (t->fn == NULL)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    say(t, TRACE_RULE, fmt, ap);
+    va_end(ap);
+}
+
+void trace_commit(const struct trace *t, const char *fmt, ...)
+{
+    if (t == NULL || t->fn == NULL) /* a storage may be traced by nobody */
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    say(t, TRACE_COMMIT, fmt, ap);
     va_end(ap);
 }
 

@@ -73,7 +73,7 @@ static int suspend(struct session *s, const struct apdu *a, struct wr *rsp)
         return uicc_refuse(s, a, SW_WRONG_LENGTH, "two durations are four octets");
     if (!seconds_of(a->data, &least) || !seconds_of(a->data + 2, &most) || least > most)
         return uicc_refuse(s, a, SW_WRONG_DATA, "a duration is none, or the least is the longer");
-    if (cat_is_busy(&e->cat))
+    if (euicc_cat_is_busy(e))
         return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "a proactive command is not finished");
     *kept = (struct suspension){ .profile = e->uicc.mounted, .pins = e->uicc.pins, .cat = e->cat };
     TRY(crypto_random(e->crypto, kept->token, sizeof kept->token));

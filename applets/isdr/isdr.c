@@ -174,7 +174,11 @@ static int run_es10(struct session *s, struct rd in, struct wr *rsp)
         return ERR_INPUT;
     }
     trace_note(&e->trace, "%s (%s)", f->name, f->spec);
+    trace_named(&e->trace, TRACE_REQUEST, f->name, request.whole.p, request.whole.n);
+    size_t before = rsp->n;
     int result = f->run(s, request.value, rsp);
+    if (result == 0 && wr_failed(rsp) == 0)
+        trace_named(&e->trace, TRACE_ANSWER, f->name, rsp->p + before, rsp->n - before);
     if (result == ERR_INPUT)
         trace_check(&e->trace, "%s: a field is missing, broken or beyond its bound (%s)", f->name,
                     f->spec);
@@ -220,7 +224,14 @@ static int store_data(struct session *s, const struct apdu *a, struct wr *rsp)
         return 0;
     is->joining = false;
     struct rd in = wr_view(&is->request);
-    int result = bpp_claims(s->euicc, in) ? bpp_take(s->euicc, in, rsp) : run_es10(s, in, rsp);
+    int result;
+    if (bpp_claims(s->euicc, in)) {
+        result = bpp_take(s->euicc, in, rsp);
+        if (result == 0 && rsp->n > 0)
+            trace_named(&s->euicc->trace, TRACE_ANSWER, "LoadBoundProfilePackage", rsp->p, rsp->n);
+    } else {
+        result = run_es10(s, in, rsp);
+    }
     wr_done(&is->request);
     return result;
 }

@@ -241,7 +241,7 @@ int es10c_euicc_memory_reset(struct session *s, struct rd body, struct wr *rsp)
             r.options |= RESET_IMMEDIATE_ENABLE;
     }
     TRY(profile_get_switch(e, &now));
-    if (cat_is_busy(&e->cat))
+    if (euicc_cat_is_busy(e))
         TRY(refuse_all(e, &r, RESET_CAT_BUSY, "a proactive session is going on"));
     else if (now.emergency)
         TRY(refuse_all(e, &r, UNDEFINED_ERROR, "the Emergency Profile is enabled"));
@@ -263,7 +263,7 @@ int es10b_memory_reset(struct session *s, struct rd body, struct wr *rsp)
     TRY(takes_enabled(e, r.options, now.enabled, &needs_refresh));
     if (now.emergency)
         TRY(refuse_all(e, &r, IOT_ECALL_ACTIVE, "the Emergency Profile is enabled"));
-    else if (needs_refresh && cat_is_busy(&e->cat))
+    else if (needs_refresh && euicc_cat_is_busy(e))
         TRY(refuse_all(e, &r, RESET_CAT_BUSY, "a proactive session is going on"));
     else
         TRY(reset_all(e, &r, &now));

@@ -99,7 +99,7 @@ int state_check_delete(struct euicc *e, const struct state_function *f,
 
 int state_check_refresh(const struct euicc *e, const struct state_function *f, bool refresh)
 {
-    return refresh && cat_is_busy(&e->cat)
+    return refresh && euicc_cat_is_busy(e)
                ? state_refuse(e, f, CAT_BUSY, "a proactive session is going on")
                : 0;
 }

@@ -244,12 +244,20 @@ int profile_find_emergency(struct euicc *e, uint16_t *ret_index)
 
 /* --- room ------------------------------------------------------------------------------------- */
 
+/* Somebody outside wants the memory to be full. */
+static bool is_made_full(const struct euicc *e)
+{
+    if (e->forced.full_memory)
+        trace_rule(&e->trace, "full-memory on: nothing is free");
+    return e->forced.full_memory;
+}
+
 int profile_free_room(struct euicc *e, uint64_t *ret)
 {
     uint64_t used, total = setting_number(&e->settings, SET_NVM_TOTAL);
 
     TRY(nvm_get_uint(e->nvm, KEY_USED, 0, &used));
-    *ret = used < total ? total - used : 0;
+    *ret = used < total && !is_made_full(e) ? total - used : 0;
     return 0;
 }
 
@@ -356,7 +364,7 @@ static int store_resized(struct euicc *e, const struct profile *p, uint64_t befo
     TRY(nvm_get_uint(e->nvm, KEY_USED, 0, &used));
     if (used < before)
         return FAULT(&e->trace, ERR_NVM, "the sum of profile sizes is wrong");
-    if (p->size > before && used - before + p->size > total)
+    if (p->size > before && (used - before + p->size > total || is_made_full(e)))
         return ERR_SPACE;
     TRY(nvm_put_uint(e->nvm, KEY_USED, used - before + p->size));
     return store_record(e, p);

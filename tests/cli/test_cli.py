@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """The command line as a contract: exit status, help, the pipe, the trace, the capture file.
 
-usage: test_cli.py MAN_PAGE SETTINGS.md PROFILE       (and SOFTEUICC in the environment)
+usage: test_cli.py MAN_PAGE SETTINGS.md PROFILE CONTROL.md PRESETS.md
+(and SOFTEUICC in the environment)
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import re
 import struct
 import subprocess
 import sys
+import time
 import unittest
 
 from programs import (EID, GET_EID, SELECT_ISDR, SOFTEUICC, Scratch, new_card, softeuicc)
@@ -19,6 +21,8 @@ COMMANDS = ("new", "run", "apdu", "show", "pki", "doctor")
 MAN_PAGE = sys.argv.pop(1) if len(sys.argv) > 1 else None
 SETTINGS = sys.argv.pop(1) if len(sys.argv) > 1 else None
 PROFILE = sys.argv.pop(1) if len(sys.argv) > 1 else None
+CONTROL = sys.argv.pop(1) if len(sys.argv) > 1 else None
+PRESETS = sys.argv.pop(1) if len(sys.argv) > 1 else None
 
 # The contents of a SubjectPublicKeyInfo, and of a least EimConfigurationData around it.
 SPKI = ("301306072A8648CE3D020106082A8648CE3D03010703420004"
@@ -224,12 +228,193 @@ class CliTest(unittest.TestCase):
             softeuicc("apdu", card, "--trace", self.path(name), stdin="reset\n00A40000023F0000\n")
             with open(self.path(name), encoding="utf-8") as trace:
                 traces.append(trace.read())
-        self.assertIn("> 00A40000023F0000\n", traces[0])
+        self.assertIn("> 00A40000023F0000 (SELECT)\n", traces[0])
         self.assertRegex(traces[0], r"(?m)^< ([0-9A-F]{2})+ \(.+\)$")
-        self.assertTrue(all(re.match(r"[<>!#]", line) for line in traces[0].splitlines()))
+        self.assertTrue(all(re.match(r"[<>!#*=%~]", line) for line in traces[0].splitlines()))
         self.assertEqual(*traces)
         done = softeuicc("apdu", card, "--trace", "-", stdin="00A40000023F0000\n")
         self.assertIn("> 00A40000023F0000", done.stderr)
+
+    def events(self, card, stdin, *arguments):
+        """The trace as JSON, and what was answered."""
+        done = softeuicc("apdu", card, "--trace", self.path("trace.jsonl"), *arguments,
+                         stdin=stdin)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.path("trace.jsonl"), encoding="utf-8") as trace:
+            return [json.loads(line) for line in trace], done.stdout.splitlines()
+
+    def test_trace_as_json_has_an_object_a_line(self):
+        card = new_card(self.scratch.path, "--preset", "sgp33-eim")
+        enable = "80E2910014BF3111A00C5A0A989209012143658709F58101FF00"
+        events, _ = self.events(card, f"8010000003FFFFFF\n{SELECT_ISDR}\n{GET_EID}00\n{enable}\n"
+                                "801200000B\n80E2910003BF310000\n80E2910003BF990000\n".replace(
+                                    GET_EID, "80" + GET_EID[2:]))
+        by = {kind: [e for e in events if e["event"] == kind] for kind in
+              ("command", "response", "request", "answer", "commit", "proactive", "check")}
+        self.assertEqual([e["name"] for e in by["command"]],
+                         ["TERMINAL PROFILE", "SELECT", "STORE DATA", "STORE DATA", "FETCH",
+                          "STORE DATA", "STORE DATA"])
+        self.assertEqual(by["response"][2], {
+            "event": "response", "sw": "9000", "text": "normal ending",
+            "bytes": f"BF3E125A10{EID}9000"})
+        self.assertEqual(by["answer"][0], {
+            "event": "answer", "name": "GetEID", "decoded": [
+                {"tag": "BF3E", "name": "getEuiccData",
+                 "in": [{"tag": "5A", "name": "eidValue", "value": EID}]}]})
+        self.assertEqual(by["request"][1]["decoded"][0]["in"][1],
+                         {"tag": "81", "name": "refreshFlag", "value": "FF"})
+        self.assertEqual(by["answer"][1]["decoded"][0]["in"],
+                         [{"tag": "80", "name": "enableResult", "value": "00"}])
+        self.assertGreaterEqual(len(by["commit"]), 1)
+        self.assertRegex(by["commit"][0]["text"], r"^\d+ writes?$")
+        self.assertEqual([(e["name"], e["decoded"][0]["name"]) for e in by["proactive"]],
+                         [("REFRESH", "proactiveCommand")])
+        self.assertEqual([(e.get("name"), e.get("clause")) for e in by["check"]],
+                         [("EnableProfile", "SGP.22 5.7.16"), (None, "SGP.22 5.7.2")])
+
+    def test_trace_format_wins_over_the_name(self):
+        card = new_card(self.scratch.path)
+        done = softeuicc("apdu", card, "--trace", "-", "--trace-format", "json", stdin="reset\n")
+        self.assertTrue(all(json.loads(line)["event"] for line in done.stderr.splitlines()))
+        softeuicc("apdu", card, "--trace", self.path("a.jsonl"), "--trace-format", "text",
+                  stdin="reset\n")
+        with open(self.path("a.jsonl"), encoding="utf-8") as trace:
+            self.assertTrue(trace.read().startswith("# power on\n"))
+        self.refuses(2, "apdu", card, "--trace", "-", "--trace-format", "xml", saying="xml")
+        self.refuses(2, "apdu", card, "--trace-format", "json", saying="--trace")
+
+    def test_a_trace_holds_no_secrets_unless_asked_for(self):
+        card = new_card(self.scratch.path, "--preset", "sgp23-enabled")
+        select_usim = "00A404000CA0000000871002FF49FF018900"
+        pin, keys = "3035393138323736", "11" * 33
+        auth = ("00880081221023553CBE9637A89D218AE64DAE47BF35"  # TS 35.208 4.3, set 1
+                "1055F328B43577B9B94A9FFAC354DFAFB3")
+        stdin = (f"00200001 08{pin}\n002000 0A083535353535353535\n002400 01 10{pin}{pin}\n"
+                 f"002C0001 10{pin}{pin}\n002600 01 08{pin}\n{select_usim}\n00A40000026F08\n"
+                 f"00D6000021{keys}\n00B0000021\n00D6880021{keys}\n{auth}\n00C0000000\n{auth}00\n")
+        answers = softeuicc("apdu", card, stdin=stdin).stdout.splitlines()
+        self.assertRegex(answers[-1], "^D[BC].{28,}9000$")
+        secret = (pin, "3535353535353535", keys, answers[-2][:-4], answers[-1][:-4])
+        for format_ in ("text", "json"):
+            done = softeuicc("apdu", card, "--trace", self.path("trace"), "--trace-format",
+                             format_, "--pcap", self.path("capture"), stdin=stdin)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(keys + "9000", done.stdout)
+            with open(self.path("trace"), encoding="utf-8") as trace:
+                text = trace.read()
+            self.assertIn("secrets are FF", text)
+            self.assertIn("FFFFFFFF9000", text)
+            with open(self.path("capture"), "rb") as capture:
+                octets = capture.read().hex().upper()
+            for s in secret:
+                self.assertNotIn(s, text)
+                self.assertNotIn(s, octets)
+            done = softeuicc("apdu", card, "--trace", "-", "--trace-secrets", stdin=stdin)
+            for s in secret[:3]:
+                self.assertIn(s, done.stderr)
+
+    def test_faults_of_the_command_line(self):
+        card = new_card(self.scratch.path, "--preset", "sgp23")
+        stdin = f"{SELECT_ISDR}\n80{GET_EID[2:]}00\n80{GET_EID[2:]}00\n"
+        events, answers = self.events(card, stdin, "--fault", "sw 80E2 6A80 1", "--fault",
+                                      "corrupt 80E2 -1")
+        self.assertEqual([answer[-4:] for answer in answers], ["9000", "6A80", "90FF"])
+        self.assertEqual([e["text"] for e in events if e["event"] == "rule"],
+                         ["sw 80E2 6A80 1: set", "corrupt 80E2 -1: set", "sw 80E2 6A80 1: acts",
+                          "corrupt 80E2 -1: acts", "octet 22 goes out as FF, not 00"])
+        before = time.monotonic()
+        softeuicc("apdu", card, "--fault", "delay 00A4 300", stdin=stdin)
+        self.assertGreaterEqual(time.monotonic() - before, 0.3)
+        done = softeuicc("apdu", card, "--fault", "mute 80E2 1", stdin=stdin)
+        self.assertEqual(done.stdout.splitlines()[1], "")
+        done = softeuicc("apdu", card, "--fault", "cut-at commit", stdin=f"{SELECT_ISDR}\n"
+                         "80E2910009BF3F0680046465667800\n")
+        self.assertEqual(done.stdout.splitlines()[1], "")
+        events, _ = self.events(card, stdin)
+        self.assertEqual([e for e in events if e["event"] == "rule"], [])
+        self.refuses(2, "apdu", card, "--fault", "sw 80E2", saying="sw MATCH SW [COUNT]")
+        self.refuses(2, "apdu", card, "--fault", "reset", saying="no fault")
+        self.refuses(2, "run", card, "--fault", "nonsense", saying="no fault")
+
+    def test_control_document_is_what_help_prints(self):
+        if CONTROL is None:
+            self.skipTest("no document given")
+        def rows(command):
+            text = softeuicc(command, "--help").stdout.split("\nlines of the control socket")[-1]
+            return re.findall(r"^  ([a-z]\S*(?: [^ ]+)*) {2,}(\S.*)$", text, re.MULTILINE)
+        with open(CONTROL, encoding="utf-8") as document:
+            written = re.findall(r"^\| `(.+?)` \| (.*?) \| .* \|$", document.read(), re.MULTILINE)
+        written = [(line.replace("\\|", "|"), meaning) for line, meaning in written]
+        self.assertGreater(len(written), 10)
+        self.assertEqual(written, rows("run"))
+        self.assertEqual(written[-9:], rows("apdu")[-9:])
+
+    def test_every_preset_makes_a_card_and_is_documented(self):
+        text = softeuicc("new", "--help").stdout.split("\npresets for --preset:\n")[1]
+        rows = re.findall(r"^  (\S+) +(.*)$", text.split("\n\n", maxsplit=1)[0], re.MULTILINE)
+        self.assertGreater(len(rows), 10)
+        if PRESETS is not None:
+            with open(PRESETS, encoding="utf-8") as document:
+                written = document.read().split("## Words", maxsplit=1)[0]
+            self.assertEqual(re.findall(r"^\| `(.+?)` \| (.*) \|$", written, re.MULTILINE), rows)
+        for name, _ in rows:
+            card = new_card(self.scratch.path, "--preset", name, name=name)
+            shown = json.loads(softeuicc("show", card, "--json").stdout)
+            self.assertEqual(shown["eid"], EID)
+            self.assertEqual("iot" in shown, name.startswith("sgp33"))
+            eims = [eim["id"] for eim in shown["iot"]["eims"]] if "iot" in shown else []
+            self.assertEqual(eims, ["testeim1"] if name.startswith("sgp33-") else [])
+        self.refuses(1, "new", self.path("x"), "--preset", "nothing", saying="no preset nothing")
+        self.assertFalse(os.path.exists(self.path("x")))
+
+    def test_what_is_in_a_preset(self):
+        def profiles(name, *arguments):
+            card = new_card(self.scratch.path, "--preset", name, *arguments, name=name)
+            shown = json.loads(softeuicc("show", card, "--json").stdout)
+            return card, [(p["iccid"], p["state"], p["name"], p["class"])
+                          for p in shown["profiles"]]
+        op1 = ("8929901012345678905", "disabled", "Operational Profile Name 1", "operational")
+        card, got = profiles("sgp23")
+        self.assertEqual(got, [op1])
+        done = softeuicc("apdu", card, stdin=f"{SELECT_ISDR}\n80E2910003BF3C0000\n")
+        self.assertIn(b"testsmdpplus1.example.com".hex().upper(), done.stdout)
+        self.assertIn(b"testrootsmds.example.com".hex().upper(), done.stdout)
+        _, got = profiles("sgp23-two", "--profile", PROFILE)
+        self.assertEqual([p[1] for p in got], ["enabled", "disabled", "disabled"])
+        card, got = profiles("pysim")
+        self.assertEqual(got, [("89000123456789012341", "enabled", "Operational Profile Name 1",
+                                "test"),
+                               ("8949449999999990031", "disabled", "TS48V1-B-UNIQUE",
+                                "operational")])
+        # EF.ICCID of the enabled profile is the one of its metadata.
+        done = softeuicc("apdu", card, stdin="00A40000022FE2\n00B000000A\n")
+        self.assertEqual(done.stdout.splitlines()[1], "980010325476981032149000")
+        card, _ = profiles("sgp23-ppr1")
+        done = softeuicc("apdu", card, stdin=f"{SELECT_ISDR}\n"
+                         "80E2910011BF320EA00C5A0A989209012143658709F500\n")
+        self.assertTrue(done.stdout.splitlines()[1].startswith("BF3203800103"))  # by policy
+
+    def test_words_with_values_behind_a_profile(self):
+        png = "89504E470D0A1A0A0000"
+        words = (",iccid=8900010000000000001,provider=P,name=N N,nickname=me,notify=a.example,"
+                 f"owner=62F210,ppr=1+2,icon={png},aid=00AB")
+        card = new_card(self.scratch.path, "--profile", PROFILE + words)
+        done = softeuicc("apdu", card, stdin=f"{SELECT_ISDR}\n"
+                         "80E291000FBF2D0C5C0A5A4F9091929394B6B79900\n")
+        answer = done.stdout.splitlines()[1]
+        for part in ("5A0A980010000000000000F1", "4F10A0000005591010FFFFFFFF890000AB00",
+                     "90026D65", "910150", "92034E204E", "930101", "940A" + png,
+                     "B611300F800204F08109612E6578616D706C65", "B705800362F210", "99020560"):
+            self.assertIn(part, answer)
+        for bad in ("iccid=12", "iccid=89000100000000000019999", "iccid=8900010000000000X01",
+                    "owner=62F2", "ppr=3,owner=62F210", "ppr=1", "icon=8", "icon=XX", "aid=000F",
+                    "aid=1", "notify=", "name=" + 65 * "n", "provider=" + 33 * "p", "names=x"):
+            self.refuses(1, "new", self.path("b"), "--profile", f"{PROFILE},{bad}",
+                         saying="a word behind it")
+        self.refuses(1, "new", self.path("b"), "--profile", PROFILE + ",aid=0010", "--profile",
+                     PROFILE + ",aid=0010,iccid=8900010000000000001", saying="has its AID")
+        self.refuses(1, "new", self.path("b"), "--profile", PROFILE, "--profile", PROFILE,
+                     saying="of this ICCID")
 
     def test_pcap_holds_each_exchange_as_gsmtap(self):
         card, capture = new_card(self.scratch.path), self.path("capture")
@@ -266,12 +451,12 @@ class CliTest(unittest.TestCase):
     def test_the_manual_page_has_the_commands_and_options_of_help(self):
         with open(MAN_PAGE, encoding="utf-8") as f:
             page = f.read()
-        described = set(re.findall(r"(?m)^\.It Fl -([a-z]+)", page))
+        described = set(re.findall(r"(?m)^\.It Fl -([a-z-]+)", page))
         helped = set()
         for command in COMMANDS:
             self.assertIn(f".It Cm {command}", page)
             text = softeuicc(command, "--help").stdout.split("options:")[1].split("\n\n")[0]
-            helped |= set(re.findall(r"(?m)^  --([a-z]+)", text))
+            helped |= set(re.findall(r"(?m)^  --([a-z-]+)", text))
         self.assertEqual(described, helped - {"help", "version"})
 
 

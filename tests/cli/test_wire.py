@@ -174,6 +174,39 @@ class WireTest(unittest.TestCase):
         self.assertTrue(control.ask("insert").startswith("error"))
         self.assertEqual(self.accept().ask(ON + ATR), self.atr)
 
+    def test_faults_through_the_socket(self):
+        reader = self.accept()
+        self.assertEqual(reader.ask(ON + ATR), self.atr)
+        control = Control(self.control_path)
+        self.addCleanup(control.close)
+        select = frame(bytes.fromhex(SELECT_ISDR))
+        self.assertEqual(control.ask("sw 00A4 6F42 1"), "ok armed")
+        self.assertEqual(control.ask("delay 00A4 300 2"), "ok armed")
+        self.assertEqual(control.ask("faults"),
+                         "ok sw 00A4 6F42 1 (1 left); delay 00A4 300 2 (2 left)")
+        self.assertEqual(reader.ask(select).hex(), "6f42")
+        before = time.monotonic()
+        self.assertEqual(reader.ask(select)[-2:].hex(), "9000")
+        self.assertGreaterEqual(time.monotonic() - before, 0.3)
+        self.assertTrue(control.ask("sw 00A4").startswith("error it is written: sw MATCH"))
+        self.assertEqual(control.ask("mute 00A4"), "ok armed")
+        reader.send(select)
+        self.assertTrue(reader.is_closed())
+        again = self.accept()
+        self.assertEqual(control.ask("clear"), "ok cleared")
+        self.assertEqual(again.ask(ON + select)[-2:].hex(), "9000")
+
+    def test_a_signal_ends_a_delay(self):
+        reader = self.accept()
+        control = Control(self.control_path)
+        self.addCleanup(control.close)
+        self.assertEqual(control.ask("delay 00A4 600000"), "ok armed")
+        reader.send(ON + frame(bytes.fromhex(SELECT_ISDR)))
+        time.sleep(0.2)
+        before = time.monotonic()
+        self.assertEqual(self.process.stop(), 0)
+        self.assertLess(time.monotonic() - before, DEADLINE / 2)
+
     def test_control_has_several_clients_and_bounds(self):
         self.accept()
         first, second = Control(self.control_path), Control(self.control_path)

@@ -829,6 +829,25 @@ START_TEST(memory_fills_up_and_is_given_back)
 }
 END_TEST
 
+START_TEST(full_memory_on_demand_refuses_a_download)
+{
+    const struct row row = { .what = "a profile", .command = LOAD_ELEMENTS };
+    char reply[64];
+    struct bench b;
+
+    bench_open_set(&b, NULL);
+    card_control(&b.card, "full-memory on", reply, sizeof reply);
+    ck_assert_uint_eq(card_free_memory(&b.card), 0);
+    bench_download_as(&b, &row.plan, AS_LPAS_DO);
+    ck_assert(!b.read.success);
+    ck_assert_int_eq(b.read.error_reason, INSUFFICIENT_MEMORY);
+    ck_assert_uint_eq(card_profiles(&b.card), 0);
+    card_control(&b.card, "clear", reply, sizeof reply);
+    bench_download(&b, 1);
+    bench_close(&b);
+}
+END_TEST
+
 /* --- profile policy rules that are allowed ---------------------------------------------------- */
 
 static const struct {
@@ -1128,6 +1147,7 @@ int main(void)
     suite_add(&s, an_iccid_that_is_there_already_is_refused);
     suite_add(&s, a_profile_beyond_the_configured_number_is_refused);
     suite_add(&s, a_second_emergency_profile_is_refused);
+    suite_add(&s, full_memory_on_demand_refuses_a_download);
     suite_add(&s, memory_fills_up_and_is_given_back);
     suite_loop(&s, rules_that_the_table_authorises_are_installed, N_ELEMS(allowed_rules));
     suite_add(&s, a_package_without_a_session_is_nothing);

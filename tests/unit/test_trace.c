@@ -61,6 +61,28 @@ START_TEST(checks_and_notes_are_lines)
 }
 END_TEST
 
+START_TEST(rules_and_commits_are_lines_and_octets_may_have_a_name)
+{
+    static const uint8_t octets[] = { 0xD0, 0x00 };
+
+    trace_rule(&loud, "sw %04X", 0x6F00);
+    ck_assert_int_eq(heard.event, TRACE_RULE);
+    ck_assert_str_eq(heard.text, "sw 6F00");
+    trace_commit(&loud, "%d writes", 3);
+    ck_assert_int_eq(heard.event, TRACE_COMMIT);
+    ck_assert_str_eq(heard.text, "3 writes");
+    trace_named(&loud, TRACE_CAT, "REFRESH", octets, sizeof octets);
+    ck_assert_int_eq(heard.event, TRACE_CAT);
+    ck_assert_str_eq(heard.text, "REFRESH");
+    ck_assert_ptr_eq(heard.bytes, octets);
+    ck_assert_uint_eq(heard.n, 2);
+    trace_rule(&silent, "%d", 1);
+    trace_commit(&silent, "%d", 1);
+    trace_named(&silent, TRACE_CAT, "", octets, sizeof octets);
+    ck_assert_int_eq(heard.times, 3);
+}
+END_TEST
+
 START_TEST(a_fault_says_its_name_and_where_it_arose)
 {
     int line = __LINE__ + 1;
@@ -145,6 +167,7 @@ int main(void)
     tcase_add_checked_fixture(cases, set_up, NULL);
     tcase_add_test(cases, octets_arrive_as_they_are);
     tcase_add_test(cases, checks_and_notes_are_lines);
+    tcase_add_test(cases, rules_and_commits_are_lines_and_octets_may_have_a_name);
     tcase_add_test(cases, a_fault_says_its_name_and_where_it_arose);
     tcase_add_test(cases, nobody_needs_to_listen);
     tcase_add_test(cases, a_long_line_is_cut_not_overrun);

@@ -1,0 +1,89 @@
+/* report.h - what came of played scripts, and the forms in which it is told: text, JUnit XML,
+ * TAP 14, JSON, HTML. */
+#ifndef LAB_REPORT_H
+#define LAB_REPORT_H
+
+#include <stdio.h>
+
+#include "lab/util.h"
+
+enum {
+    REPORT_LOG_MAX = 256 * 1024, /* of one step's APDUs, as text */
+    REPORT_OCTETS_MAX = 1024 * 1024,
+    REPORT_MAX_STEPS = 20000, /* kept of one case; the others are counted */
+    REPORT_WHY_LEN = LAB_ERROR_LEN,
+};
+
+enum report_status {
+    REPORT_PASSED,
+    REPORT_FAILED, /* the card did not do as the script wants */
+    REPORT_ERROR,  /* the script or the tool could not go on: no verdict about the card */
+    REPORT_SKIPPED,
+    REPORT_TODO, /* failed, as the case says it may */
+};
+const char *report_status_name(enum report_status status);
+
+struct report_step {
+    char *text;  /* the statement */
+    char *place; /* FILE:LINE:COLUMN */
+    enum report_status status;
+    char why[REPORT_WHY_LEN]; /* "" when it passed */
+    struct wr log;            /* "> HEX\n< HEX\n"... */
+    struct wr received;       /* what was compared, or the last answer */
+    char *wanted;             /* as the script has it; NULL: nothing */
+    struct wr symbols;        /* the same, uint16_t's of lab/play_octets.h; may be empty */
+    bool has_first;           /* first is the first octet that differs */
+    size_t first;
+    double seconds;
+};
+
+struct report_case {
+    char *id, *title, *section, *provenance, *ref, *needs, *file;
+    unsigned line;
+    enum report_status status;
+    char why[REPORT_WHY_LEN];
+    struct report_step *steps;
+    size_t n_steps, room, n_played, n_apdus;
+    double seconds;
+};
+
+struct report {
+    struct report_case *cases;
+    size_t n, room;
+    size_t counts[REPORT_TODO + 1];
+    char *card; /* what it was played on */
+    double seconds;
+};
+
+void report_init(struct report *report);
+void report_free(struct report *report);
+
+/* A new case, or step, at the end; NULL without memory.  The pointer lives until the next call. */
+struct report_case *report_add_case(struct report *report);
+struct report_step *report_add_step(struct report_case *c);
+void report_count(struct report *report, const struct report_case *c);
+
+/* 0, or -1 when writing failed. */
+int report_text(const struct report *report, bool verbose, FILE *to);
+int report_tap(const struct report *report, FILE *to);
+int report_junit(const struct report *report, FILE *to);
+int report_json(const struct report *report, FILE *to);
+int report_html(const struct report *report, FILE *to);
+
+/* --- between the files of the report --------------------------------------------------------- */
+
+/* Octets, or symbols of lab/play_octets.h, as lines of TLVs: each with its place and depth. */
+struct report_line {
+    size_t from, to;
+    unsigned depth;
+    char text[160];
+};
+enum { REPORT_MAX_LINES = 512 };
+struct report_lines {
+    struct report_line at[REPORT_MAX_LINES];
+    size_t n;
+};
+void report_decode(const uint16_t *symbols, size_t n, struct report_lines *ret);
+void report_decode_octets(struct rd octets, struct report_lines *ret);
+
+#endif
