@@ -122,12 +122,13 @@ int profile_notify(struct euicc *e, uint16_t index, enum notification_event even
 
 /* The terminal did REFRESH: the switch takes effect; or it refused: everything is as before
  * (SGP.22 3.2.1). */
-static int refresh_ended(struct euicc *e, bool done)
+static int refresh_ended(struct euicc *e, void *ctx, const struct cat_result *r)
 {
     struct switch_undo *undo = &isdr_state(e)->undo;
     bool existed;
 
-    if (!done && undo->pending) {
+    (void)ctx;
+    if (!r->done && undo->pending) {
         trace_note(&e->trace, "the terminal refused REFRESH: the profile switch is undone");
         TRY(profile_set_switch(e, &undo->before));
         for (uint64_t n = undo->first_notification; n <= undo->last_notification; n++)
