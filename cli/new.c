@@ -2,32 +2,57 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "lib/softeuicc.h"
 
-enum { PROFILE_FILE_MAX = 4 * 1024 * 1024 };
+enum {
+    PROFILE_FILE_MAX = 4 * 1024 * 1024,
+    EIM_FILE_MAX = 256 * 1024,
+};
+
+/* The files of an option that may be repeated. */
+struct files {
+    struct softeuicc_bytes *bytes;
+    uint8_t **owned;    /* the octets behind bytes */
+    const char **words; /* what stood behind FILE: */
+    size_t n;
+};
 
 /* What softeuicc_new() borrows. */
 struct order {
     struct softeuicc_setting *settings;
     char **texts; /* the strings behind settings */
     size_t n_settings;
-    struct softeuicc_bytes *profiles;
-    uint8_t **files; /* the octets behind profiles */
-    size_t n_profiles;
+    struct files profiles, eims;
 };
+
+static bool files_init(struct files *f, size_t most)
+{
+    f->bytes = calloc(most + 1, sizeof *f->bytes);
+    f->owned = calloc(most + 1, sizeof *f->owned);
+    f->words = calloc(most + 1, sizeof *f->words);
+    return f->bytes != NULL && f->owned != NULL && f->words != NULL;
+}
+
+static void files_done(struct files *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        free(f->owned[i]);
+    free(f->bytes);
+    free(f->owned);
+    free(f->words);
+}
 
 static void order_done(struct order *o)
 {
     for (size_t i = 0; i < o->n_settings; i++)
         free(o->texts[i]);
-    for (size_t i = 0; i < o->n_profiles; i++)
-        free(o->files[i]);
     free(o->settings);
     free(o->texts);
-    free(o->profiles);
-    free(o->files);
+    files_done(&o->profiles);
+    files_done(&o->eims);
 }
 
 /* KEY=VALUE; whether the key exists is the library's to say. */
@@ -45,29 +70,43 @@ static int take_setting(const struct arguments *args, const char *text, struct o
     return EXIT_DONE;
 }
 
-static int take_profile(const struct arguments *args, const char *path, struct order *o)
+static int take_file(const struct arguments *args, const char *path, size_t max, const char *what,
+                     struct files *ret)
 {
     FILE *from = fopen(path, "rbe");
-    uint8_t *bytes = from == NULL ? NULL : malloc(PROFILE_FILE_MAX);
+    uint8_t *bytes = from == NULL ? NULL : malloc(max);
     if (bytes == NULL) {
         int r = failed(args, "%s: %s", path, strerror(errno));
         if (from != NULL)
             fclose(from);
         return r;
     }
-    size_t n = fread(bytes, 1, PROFILE_FILE_MAX, from);
-    const char *why = ferror(from)            ? strerror(errno)
-                      : n == 0                ? "is empty"
-                      : n == PROFILE_FILE_MAX ? "is too large for a profile package"
-                                              : NULL;
+    size_t n = fread(bytes, 1, max, from);
+    const char *why = ferror(from) ? strerror(errno) : n == 0 ? "is empty" : NULL;
     fclose(from);
-    if (why != NULL) {
+    if (why != NULL || n == max) {
         free(bytes);
-        return failed(args, "%s: %s", path, why);
+        return why != NULL ? failed(args, "%s: %s", path, why)
+                           : failed(args, "%s: is too large for %s", path, what);
     }
-    o->files[o->n_profiles] = bytes;
-    o->profiles[o->n_profiles++] = (struct softeuicc_bytes){ bytes, n };
+    ret->owned[ret->n] = bytes;
+    ret->bytes[ret->n++] = (struct softeuicc_bytes){ bytes, n };
     return EXIT_DONE;
+}
+
+/* FILE or FILE,WORD,WORD...; a file whose name has a comma is taken by its whole name. */
+static int take_profile(const struct arguments *args, const char *text, struct files *ret)
+{
+    char path[4096];
+    const char *comma = access(text, F_OK) == 0 ? NULL : strchr(text, ',');
+    size_t n = comma != NULL ? (size_t)(comma - text) : strlen(text);
+
+    if (n >= sizeof path)
+        return failed(args, "%s: %s", text, strerror(ENAMETOOLONG));
+    memcpy(path, text, n);
+    path[n] = '\0';
+    ret->words[ret->n] = comma != NULL ? comma + 1 : NULL;
+    return take_file(args, path, PROFILE_FILE_MAX, "a profile package", ret);
 }
 
 static int take_order(const struct arguments *args, struct order *o)
@@ -76,16 +115,18 @@ static int take_order(const struct arguments *args, struct order *o)
 
     o->settings = calloc(argument_count(args, "--set") + 1, sizeof *o->settings);
     o->texts = calloc(argument_count(args, "--set") + 1, sizeof *o->texts);
-    o->profiles = calloc(argument_count(args, "--profile") + 1, sizeof *o->profiles);
-    o->files = calloc(argument_count(args, "--profile") + 1, sizeof *o->files);
-    if (o->settings == NULL || o->texts == NULL || o->profiles == NULL || o->files == NULL)
+    if (o->settings == NULL || o->texts == NULL ||
+        !files_init(&o->profiles, argument_count(args, "--profile")) ||
+        !files_init(&o->eims, argument_count(args, "--eim")))
         return failed(args, "out of memory");
     for (size_t i = 0; i < args->n_given && r == EXIT_DONE; i++) {
         const struct given *g = &args->given[i];
         if (strcmp(g->option->name, "--set") == 0)
             r = take_setting(args, g->value, o);
         else if (strcmp(g->option->name, "--profile") == 0)
-            r = take_profile(args, g->value, o);
+            r = take_profile(args, g->value, &o->profiles);
+        else if (strcmp(g->option->name, "--eim") == 0)
+            r = take_file(args, g->value, EIM_FILE_MAX, "an eIM", &o->eims);
     }
     return r;
 }
@@ -103,8 +144,11 @@ static int tell(const struct arguments *args, const struct order *o)
     softeuicc_close(&card);
     if (!read)
         return failed(args, "%s does not read", args->operand);
-    printf("%s: EID %s, %zu profile%s; softeuicc show tells more\n", args->operand, eid,
-           o->n_profiles, o->n_profiles == 1 ? "" : "s");
+    printf("%s: EID %s, %zu profile%s", args->operand, eid, o->profiles.n,
+           o->profiles.n == 1 ? "" : "s");
+    if (o->eims.n > 0)
+        printf(", %zu file%s of eIMs", o->eims.n, o->eims.n == 1 ? "" : "s");
+    printf("; softeuicc show tells more\n");
     return EXIT_DONE;
 }
 
@@ -115,8 +159,11 @@ static int make(const struct arguments *args, const struct order *o)
         .pki_dir = argument_value(args, "--pki"),
         .settings = o->settings,
         .n_settings = o->n_settings,
-        .profiles = o->profiles,
-        .n_profiles = o->n_profiles,
+        .profiles = o->profiles.bytes,
+        .n_profiles = o->profiles.n,
+        .profile_words = o->profiles.words,
+        .eims = o->eims.bytes,
+        .n_eims = o->eims.n,
     };
     char error[SOFTEUICC_ERROR_LEN];
 
@@ -140,6 +187,9 @@ static void more_help(FILE *to)
 {
     struct softeuicc_setting_info s;
 
+    fprintf(to,
+            "\nwords behind a profile package: class=test, class=provisioning, class=operational,\n"
+            "fallback-allowed, fallback (it holds the fallback attribute), ecall, enabled\n");
     fprintf(to, "\nsettings for --set, with their defaults:\n");
     for (size_t i = 0; softeuicc_setting_at(i, &s); i++)
         fprintf(to, "  %s=%s\n      %s\n", s.key, s.initial, s.meaning);
@@ -149,7 +199,8 @@ static const struct option options_of_new[] = {
     { "--eid", "DIGITS", "32 digits, or random (89049032123451234512345678901235)", false },
     { "--pki", "DIR", "keys and certificates as in SGP.26 v1 (the built-in test PKI)", false },
     { "--set", "KEY=VALUE", "a setting of the list below", true },
-    { "--profile", "UPP.der", "install this profile package, disabled", true },
+    { "--profile", "UPP.der[,WORD]...", "install this profile package, disabled", true },
+    { "--eim", "EIM.der", "associate this eIM: EimConfigurationData, AddInitialEimRequest", true },
     { NULL, NULL, NULL, false },
 };
 

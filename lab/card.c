@@ -14,6 +14,7 @@ enum { SW_LEN = 2, READER_NAMES_MAX = 16384 };
 struct card {
     /* 0 and *ret_n octets in response, or negative. */
     int (*transmit)(struct card *card, struct rd command, size_t *ret_n, struct lab_error *e);
+    int (*reset)(struct card *card, struct lab_error *e);
     void (*close)(struct card *card);
     struct softeuicc *file;
     SCARDCONTEXT context;
@@ -31,6 +32,11 @@ static int file_transmit(struct card *card, struct rd command, size_t *ret_n, st
     return 0;
 }
 
+static int file_reset(struct card *card, struct lab_error *e)
+{
+    return softeuicc_reset(card->file) == 0 ? 0 : lab_fail(e, "the card does not start");
+}
+
 static void file_close(struct card *card)
 {
     softeuicc_close(&card->file);
@@ -45,6 +51,7 @@ int card_open_file(const char *path, struct card **ret, struct lab_error *e)
     if (card == NULL)
         return lab_fail(e, "out of memory");
     card->transmit = file_transmit;
+    card->reset = file_reset;
     card->close = file_close;
     if (softeuicc_open(path, &options, &card->file, why) != 0) {
         free(card);
@@ -75,6 +82,16 @@ static int pcsc_transmit(struct card *card, struct rd command, size_t *ret_n, st
         return pcsc_fail(e, "SCardTransmit", r);
     *ret_n = n;
     return 0;
+}
+
+static int pcsc_reset(struct card *card, struct lab_error *e)
+{
+    SCardEndTransaction(card->handle, SCARD_LEAVE_CARD);
+    LONG r = SCardReconnect(card->handle, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
+                            SCARD_RESET_CARD, &card->protocol);
+    if (r == SCARD_S_SUCCESS)
+        r = SCardBeginTransaction(card->handle);
+    return r == SCARD_S_SUCCESS ? 0 : pcsc_fail(e, "reset", r);
 }
 
 static void pcsc_close(struct card *card)
@@ -127,6 +144,7 @@ int card_open_reader(const char *reader, struct card **ret, struct lab_error *e)
     if (card == NULL)
         return lab_fail(e, "out of memory");
     card->transmit = pcsc_transmit;
+    card->reset = pcsc_reset;
     card->close = pcsc_close;
     card->protocol = SCARD_PROTOCOL_UNDEFINED;
     LONG r = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &card->context);
@@ -149,6 +167,11 @@ void card_close(struct card **card)
     (*card)->close(*card);
     free(*card);
     *card = NULL;
+}
+
+int card_reset(struct card *card, struct lab_error *e)
+{
+    return card->reset(card, e);
 }
 
 int card_transmit(struct card *card, struct rd command, struct wr *ret_data, uint16_t *ret_sw,

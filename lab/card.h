@@ -14,6 +14,9 @@ int card_open_reader(const char *reader, struct card **ret, struct lab_error *e)
 int card_open_file(const char *path, struct card **ret, struct lab_error *e);
 void card_close(struct card **card);
 
+/* A warm reset, as at the contacts. */
+int card_reset(struct card *card, struct lab_error *e);
+
 /* One command APDU.  ret_data gets the response without its status word, which goes to ret_sw. */
 int card_transmit(struct card *card, struct rd command, struct wr *ret_data, uint16_t *ret_sw,
                   struct lab_error *e);

@@ -26,16 +26,25 @@ static uint8_t class_byte(const struct es10 *es10, uint8_t cla)
     return (uint8_t)(cla | 0x40 | (es10->channel - FIRST_FAR_CHANNEL));
 }
 
+static int transmit(struct es10 *es10, struct rd command, struct wr *ret, uint16_t *ret_sw,
+                    struct lab_error *e)
+{
+    int r = card_transmit(es10->card, command, ret, ret_sw, e);
+
+    es10->lost = es10->lost || r != 0;
+    return r;
+}
+
 /* Sends one APDU, fetches what 61xx announces, appends the data to ret. */
 static int exchange(struct es10 *es10, struct rd command, struct wr *ret, uint16_t *ret_sw,
                     struct lab_error *e)
 {
     uint16_t sw;
 
-    TRY(card_transmit(es10->card, command, ret, &sw, e));
+    TRY(transmit(es10, command, ret, &sw, e));
     while (sw >> 8 == 0x61) {
         uint8_t get_response[] = { class_byte(es10, 0x00), 0xC0, 0x00, 0x00, (uint8_t)sw };
-        TRY(card_transmit(es10->card, rd_of(get_response, sizeof get_response), ret, &sw, e));
+        TRY(transmit(es10, rd_of(get_response, sizeof get_response), ret, &sw, e));
     }
     *ret_sw = sw;
     return 0;
@@ -80,9 +89,11 @@ static int select_isd_r(struct es10 *es10, struct lab_error *e)
 
 int es10_open(struct es10 *es10, struct card *card, struct lab_error *e)
 {
-    /* TS 102 221 11.1.19: an LPA in the device, with all three interfaces */
-    static const uint8_t terminal_capability[] = { 0x80, 0xAA, 0x00, 0x00, 0x0A, 0xA9, 0x08, 0x81,
-                                                   0x00, 0x82, 0x01, 0x01, 0x83, 0x01, 0x07 };
+    /* TS 102 221 11.1.19: an LPA in the device, with all three interfaces, and an IPA (SGP.32
+     * 3.8.4) */
+    static const uint8_t terminal_capability[] = { 0x80, 0xAA, 0x00, 0x00, 0x0D, 0xA9,
+                                                   0x0B, 0x81, 0x00, 0x82, 0x01, 0x01,
+                                                   0x83, 0x01, 0x07, 0x84, 0x01, 0x01 };
     uint8_t room[16];
     struct wr nothing;
     uint16_t sw;

@@ -3,6 +3,8 @@
 #ifndef LAB_ES10_H
 #define LAB_ES10_H
 
+#include <stdbool.h>
+
 #include "lab/card.h"
 
 enum {
@@ -12,6 +14,7 @@ enum {
 struct es10 {
     struct card *card; /* borrowed */
     uint8_t channel;   /* 1 to 19; 0: none open */
+    bool lost;         /* the card has not answered once: what it has done is not known */
 };
 
 /* TERMINAL CAPABILITY, MANAGE CHANNEL, SELECT of the ISD-R. */

@@ -11,6 +11,7 @@
 
 #include "lab/codes.h"
 #include "lab/es9p.h"
+#include "lab/log.h"
 #include "os/err.h"
 
 enum {
@@ -297,12 +298,7 @@ static void write_log(FILE *log, const struct function *f, const struct es9p_sta
         cJSON_AddStringToObject(line, "reasonCode", status->reason);
         cJSON_AddStringToObject(line, "message", status->message);
     }
-    char *text = cJSON_PrintUnformatted(line);
-    if (text != NULL) {
-        fprintf(log, "%s\n", text);
-        fflush(log);
-    }
-    cJSON_free(text);
+    log_line(log, line);
     cJSON_Delete(line);
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ struct https_server {
     struct evhttp *http;
     struct evhttp_bound_socket *socket;
     struct event *signals[N_SIGNALS];
+    struct event *tick;
     SSL_CTX *tls;
 };
 
@@ -103,10 +105,19 @@ static void send_reply(const struct https_server *server, struct evhttp_request 
         evhttp_add_header(headers, "X-Admin-Protocol", server->config.protocol);
     if (reply->content_type != NULL && reply->body != NULL) {
         evhttp_add_header(headers, "Content-Type", reply->content_type);
-        evbuffer_add(body, reply->body, strlen(reply->body));
+        evbuffer_add(body, reply->body, reply->n > 0 ? reply->n : strlen(reply->body));
     }
     evhttp_send_reply(request, reply->status, NULL, body);
     evbuffer_free(body);
+}
+
+static void name_peer(struct evhttp_request *request, char ret[HTTPS_PEER_LEN])
+{
+    char *address = NULL;
+    uint16_t port = 0;
+
+    evhttp_connection_get_peer(evhttp_request_get_connection(request), &address, &port);
+    snprintf(ret, HTTPS_PEER_LEN, "%s:%u", address != NULL ? address : "", (unsigned)port);
 }
 
 static void on_request(struct evhttp_request *request, void *ctx)
@@ -127,10 +138,14 @@ static void on_request(struct evhttp_request *request, void *ctx)
         evhttp_send_error(request, HTTP_BADREQUEST, NULL);
         return;
     }
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    char peer[HTTPS_PEER_LEN];
+    name_peer(request, peer);
     struct https_request r = {
         .path = path,
-        .protocol =
-            evhttp_find_header(evhttp_request_get_input_headers(request), "X-Admin-Protocol"),
+        .protocol = evhttp_find_header(headers, "X-Admin-Protocol"),
+        .content_type = evhttp_find_header(headers, "Content-Type"),
+        .peer = peer,
         .body = rd_of(body, n),
     };
     server->config.handler(server->config.ctx, &r, &reply);
@@ -159,6 +174,25 @@ static int set_up_signals(struct https_server *server)
     return 0;
 }
 
+static void on_tick(evutil_socket_t none, short what, void *ctx)
+{
+    struct https_server *server = ctx;
+
+    (void)none;
+    (void)what;
+    server->config.tick(server->config.ctx);
+}
+
+static int set_up_tick(struct https_server *server)
+{
+    struct timeval interval = { .tv_usec = HTTPS_TICK_MS * 1000 };
+
+    if (server->config.tick == NULL)
+        return 0;
+    server->tick = event_new(server->base, -1, EV_PERSIST, on_tick, server);
+    return server->tick != NULL && event_add(server->tick, &interval) == 0 ? 0 : ERR_BUG;
+}
+
 /* libevent's own words about a failed bind; ours are in the error line. */
 static void no_log(int severity, const char *message)
 {
@@ -173,7 +207,7 @@ static int set_up_http(struct https_server *server, struct lab_error *e)
     event_set_log_callback(no_log);
     server->base = event_base_new();
     server->http = server->base == NULL ? NULL : evhttp_new(server->base);
-    if (server->http == NULL || set_up_signals(server) != 0)
+    if (server->http == NULL || set_up_signals(server) != 0 || set_up_tick(server) != 0)
         return lab_fail(e, "no event loop");
     evhttp_set_bevcb(server->http, accept_tls, server);
     evhttp_set_gencb(server->http, on_request, server);
@@ -234,6 +268,8 @@ void https_free(struct https_server **server)
     for (size_t i = 0; i < N_SIGNALS; i++)
         if (s->signals[i] != NULL)
             event_free(s->signals[i]);
+    if (s->tick != NULL)
+        event_free(s->tick);
     if (s->http != NULL)
         evhttp_free(s->http);
     if (s->base != NULL)

@@ -12,18 +12,23 @@ enum {
     HTTPS_MAX_BODY = 1024 * 1024,
     HTTPS_MAX_HEADERS = 16 * 1024,
     HTTPS_TIMEOUT_SECONDS = 30,
+    HTTPS_TICK_MS = 200,
+    HTTPS_PEER_LEN = 64,
 };
 
 struct https_request {
-    const char *path;     /* without a query */
-    const char *protocol; /* X-Admin-Protocol, or NULL */
+    const char *path;         /* without a query */
+    const char *protocol;     /* X-Admin-Protocol, or NULL */
+    const char *content_type; /* or NULL */
+    const char *peer;         /* address and port of the client: names the connection */
     struct rd body;
 };
 
 struct https_reply {
     int status;               /* HTTP status code */
     const char *content_type; /* NULL: no body */
-    char *body;               /* malloc'd text; the server frees it */
+    char *body;               /* malloc'd; the server frees it */
+    size_t n;                 /* octets of body; 0: it is text, up to its zero */
 };
 
 /* Answers a POST. */
@@ -37,6 +42,7 @@ struct https_config {
     const char *protocol;       /* X-Admin-Protocol of the answers, or NULL */
     https_handler *handler;
     void *ctx;
+    void (*tick)(void *ctx); /* NULL, or called every HTTPS_TICK_MS milliseconds */
 };
 
 struct https_server;

@@ -1,47 +1,31 @@
-/* ipa.c - the device's side of RSP on the command line: options, and local profile management
- * (SGP.22 3.2, 5.7.8, 5.7.15 to 5.7.21). */
+/* ipa.c - the device's side of RSP on the command line: commands, options, and one ES10 call. */
 #include "lab/ipa.h"
 
 #include <getopt.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "certs/pki.h"
 #include "lab/identity.h"
+#include "lab/ipa_iot.h"
+#include "lab/ipa_local.h"
+#include "lab/ipa_poll.h"
 #include "lab/lab.h"
-#include "lib/softeuicc.h"
 #include "os/err.h"
 #include "os/tlv.h"
 
 enum {
-    REQUEST_MAX = 512,
-    AID_MAX_LEN = 16,
     CA_MAX = 1024 * 1024,
+    MAX_ATTEMPTS = 100,
+    MAX_SECONDS = 7 * 24 * 3600,
+    MAX_ROUNDS = 1000000,
 
-    TAG_EUICC_INFO2 = 0xBF22,
-    TAG_SET_NICKNAME = 0xBF29,
-    TAG_PROFILES_INFO = 0xBF2D,
-    TAG_ENABLE = 0xBF31,
-    TAG_DISABLE = 0xBF32,
-    TAG_DELETE = 0xBF33,
-    TAG_MEMORY_RESET = 0xBF34,
-    TAG_CONFIGURED_ADDRESSES = 0xBF3C,
     TAG_EUICC_DATA = 0xBF3E,
-    TAG_PROFILE_INFO = 0xE3,
-    TAG_ICCID = 0x5A,
-    TAG_EID = 0x5A,
-    TAG_AID = 0x4F,
     TAG_TAG_LIST = 0x5C,
-    TAG_PROFILE_STATE = 0x9F70,
-    TAG_NICKNAME = 0x90,
-    TAG_PROVIDER = 0x91,
-    TAG_NAME = 0x92,
-    TAG_CLASS = 0x95,
-    TAG_FREE_NVM = 0x82,
-
-    RESET_ALL = 0x7, /* resetOptions: operational and test profiles, default SM-DP+ address */
+    TAG_EID = 0x5A,
 };
 
 int ipa_call(struct ipa *ipa, const struct wr *request, struct rd *ret, struct lab_error *e)
@@ -49,6 +33,35 @@ int ipa_call(struct ipa *ipa, const struct wr *request, struct rd *ret, struct l
     if (wr_failed(request) != 0)
         return lab_fail(e, "the request is too long");
     return es10_call(&ipa->es10, wr_view(request), &ipa->answer, ret, e);
+}
+
+int ipa_get(struct ipa *ipa, uint32_t tag, struct rd *ret, struct lab_error *e)
+{
+    uint8_t room[8];
+    struct wr request;
+
+    wr_init(&request, room, sizeof room);
+    tlv_put_header(&request, tag, 0);
+    return ipa_call(ipa, &request, ret, e);
+}
+
+int ipa_eid(struct ipa *ipa, uint8_t ret[IPA_EID_OCTETS], struct lab_error *e)
+{
+    static const uint8_t only_eid[] = { TAG_EID };
+    uint8_t room[16];
+    struct wr request;
+    struct rd answer;
+    struct tlv t;
+
+    wr_init(&request, room, sizeof room);
+    struct wr_mark mark = tlv_open(&request, TAG_EUICC_DATA);
+    tlv_put(&request, TAG_TAG_LIST, rd_of(only_eid, sizeof only_eid));
+    tlv_close(&request, mark);
+    TRY(ipa_call(ipa, &request, &answer, e));
+    if (!tlv_find(answer, TAG_EID, &t) || t.value.n != IPA_EID_OCTETS)
+        return lab_fail(e, "GetEID: no EID in the response");
+    memcpy(ret, t.value.p, IPA_EID_OCTETS);
+    return 0;
 }
 
 void ipa_print_json(cJSON *value)
@@ -61,350 +74,187 @@ void ipa_print_json(cJSON *value)
     cJSON_Delete(value);
 }
 
-/* A request without contents. */
-static int get(struct ipa *ipa, uint32_t tag, struct rd *ret, struct lab_error *e)
-{
-    uint8_t room[8];
-    struct wr request;
+/* --- commands --------------------------------------------------------------------------------- */
 
-    wr_init(&request, room, sizeof room);
-    tlv_put_header(&request, tag, 0);
-    return ipa_call(ipa, &request, ret, e);
-}
+/* All that one call of the program is told. */
+struct invocation {
+    struct ipa ipa;
+    const char *reader, *card, *pki;
+    struct wr ca; /* PEM */
+    bool until_empty, once, help;
+    struct poll_options poll;
+    struct iot_options iot;
+};
 
-/* --- info ------------------------------------------------------------------------------------- */
-
-static void add_text(cJSON *out, const char *name, struct rd in, uint32_t tag)
-{
-    char text[512];
-    struct tlv t;
-
-    if (tlv_find(in, tag, &t))
-        cJSON_AddStringToObject(out, name, printable(t.value, text, sizeof text));
-}
-
-static void add_hex(cJSON *out, const char *name, struct rd in, uint32_t tag)
-{
-    char text[512];
-    struct tlv t;
-
-    if (tlv_find(in, tag, &t))
-        cJSON_AddStringToObject(out, name, hex_text(t.value, text, sizeof text));
-}
-
-static void add_version(cJSON *out, const char *name, struct rd in, uint32_t tag)
-{
-    char text[16];
-    struct tlv t;
-
-    if (!tlv_find(in, tag, &t) || t.value.n != 3)
-        return;
-    snprintf(text, sizeof text, "%u.%u.%u", t.value.p[0], t.value.p[1], t.value.p[2]);
-    cJSON_AddStringToObject(out, name, text);
-}
-
-static void add_list(cJSON *out, const char *name, struct rd in, uint32_t tag)
-{
-    cJSON *list = cJSON_AddArrayToObject(out, name);
-    char text[2 * SKI_LEN + 1];
-    struct tlv all, one;
-
-    if (!tlv_find(in, tag, &all))
-        return;
-    while (all.value.n > 0 && tlv_get(&all.value, &one) == 0)
-        cJSON_AddItemToArray(list, cJSON_CreateString(hex_text(one.value, text, sizeof text)));
-}
-
-static void add_info2(cJSON *out, struct rd info)
-{
-    struct tlv resource, free_nvm;
-    uint64_t octets;
-
-    add_version(out, "svn", info, 0x82);
-    add_version(out, "profileVersion", info, 0x81);
-    add_version(out, "euiccFirmwareVer", info, 0x83);
-    add_version(out, "ts102241Version", info, 0x86);
-    add_version(out, "globalplatformVersion", info, 0x87);
-    if (tlv_find(info, 0x84, &resource) && tlv_find(resource.value, TAG_FREE_NVM, &free_nvm)) {
-        octets = 0;
-        for (size_t i = 0; i < free_nvm.value.n && i < 8; i++)
-            octets = octets << 8 | free_nvm.value.p[i];
-        cJSON_AddNumberToObject(out, "freeNonVolatileMemory", (double)octets);
-    }
-    add_hex(out, "uiccCapability", info, 0x85);
-    add_hex(out, "rspCapability", info, 0x88);
-    add_version(out, "ppVersion", info, 0x04);
-    add_text(out, "sasAcreditationNumber", info, 0x0C);
-    add_list(out, "euiccCiPKIdListForVerification", info, 0xA9);
-    add_list(out, "euiccCiPKIdListForSigning", info, 0xAA);
-}
-
-/* NAME VALUE lines; the values of a list one after the other. */
-static void print_lines(const cJSON *object)
-{
-    for (const cJSON *field = object->child; field != NULL; field = field->next) {
-        printf("%s", field->string);
-        if (cJSON_IsString(field))
-            printf(" %s", field->valuestring);
-        if (cJSON_IsNumber(field))
-            printf(" %.0f", field->valuedouble);
-        for (const cJSON *item = field->child; item != NULL; item = item->next)
-            printf(" %s", item->valuestring);
-        printf("\n");
-    }
-}
-
-static int read_info(struct ipa *ipa, cJSON *out, struct lab_error *e)
-{
-    static const uint8_t only_eid[] = { TAG_EID };
-    uint8_t room[16];
-    struct wr request;
-    struct rd value;
-
-    wr_init(&request, room, sizeof room);
-    struct wr_mark mark = tlv_open(&request, TAG_EUICC_DATA);
-    tlv_put(&request, TAG_TAG_LIST, rd_of(only_eid, sizeof only_eid));
-    tlv_close(&request, mark);
-    TRY(ipa_call(ipa, &request, &value, e));
-    add_hex(out, "eid", value, TAG_EID);
-    TRY(get(ipa, TAG_CONFIGURED_ADDRESSES, &value, e));
-    add_text(out, "defaultDpAddress", value, 0x80);
-    add_text(out, "rootDsAddress", value, 0x81);
-    TRY(get(ipa, TAG_EUICC_INFO2, &value, e));
-    add_info2(out, value);
-    return 0;
-}
-
-static int cmd_info(struct ipa *ipa, char **args, struct lab_error *e)
-{
-    cJSON *out = cJSON_CreateObject();
-
-    (void)args;
-    int r = read_info(ipa, out, e);
-    if (r == 0 && ipa->json) {
-        ipa_print_json(out);
-        return 0;
-    }
-    if (r == 0)
-        print_lines(out);
-    cJSON_Delete(out);
-    return r;
-}
-
-/* --- list ------------------------------------------------------------------------------------- */
-
-static void add_code(cJSON *out, const char *name, struct rd in, uint32_t tag, enum code_list list)
-{
-    struct tlv t;
-    uint64_t v;
-
-    if (tlv_find(in, tag, &t) && tlv_uint(t.value, &v) == 0)
-        cJSON_AddStringToObject(out, name, code_name(list, (long)v));
-}
-
-static cJSON *profile_json(struct rd in)
-{
-    cJSON *out = cJSON_CreateObject();
-    char text[ICCID_TEXT_LEN];
-    struct tlv t;
-
-    if (tlv_find(in, TAG_ICCID, &t))
-        cJSON_AddStringToObject(out, "iccid", iccid_text(t.value, text));
-    add_code(out, "profileState", in, TAG_PROFILE_STATE, CODES_PROFILE_STATE);
-    add_code(out, "profileClass", in, TAG_CLASS, CODES_PROFILE_CLASS);
-    add_hex(out, "isdpAid", in, TAG_AID);
-    add_text(out, "serviceProviderName", in, TAG_PROVIDER);
-    add_text(out, "profileName", in, TAG_NAME);
-    add_text(out, "profileNickname", in, TAG_NICKNAME);
-    return out;
-}
-
-static const char *text_of(const cJSON *in, const char *name)
-{
-    const cJSON *field = cJSON_GetObjectItemCaseSensitive(in, name);
-
-    return cJSON_IsString(field) ? field->valuestring : "-";
-}
-
-static void print_profiles(const cJSON *list)
-{
-    for (const cJSON *p = list->child; p != NULL; p = p->next) {
-        printf("%s %s %s %s \"%s\" \"%s\"", text_of(p, "iccid"), text_of(p, "profileState"),
-               text_of(p, "profileClass"), text_of(p, "isdpAid"), text_of(p, "serviceProviderName"),
-               text_of(p, "profileName"));
-        if (cJSON_HasObjectItem(p, "profileNickname"))
-            printf(" \"%s\"", text_of(p, "profileNickname"));
-        printf("\n");
-    }
-}
-
-static int cmd_list(struct ipa *ipa, char **args, struct lab_error *e)
-{
-    struct rd value;
-    struct tlv part, profile;
-    uint64_t code = 0;
-
-    (void)args;
-    TRY(get(ipa, TAG_PROFILES_INFO, &value, e));
-    if (tlv_find(value, 0x81, &part) && tlv_uint(part.value, &code) == 0)
-        return lab_fail(e, "GetProfilesInfo: %s(%llu)", code_name(CODES_PROFILE_LIST, (long)code),
-                        (unsigned long long)code);
-    if (!tlv_find(value, 0xA0, &part))
-        return lab_fail(e, "GetProfilesInfo: no list in the response");
-    cJSON *out = cJSON_CreateArray();
-    while (part.value.n > 0 && tlv_expect(&part.value, TAG_PROFILE_INFO, &profile) == 0)
-        cJSON_AddItemToArray(out, profile_json(profile.value));
-    if (part.value.n > 0) {
-        cJSON_Delete(out);
-        return lab_fail(e, "GetProfilesInfo: not a ProfileInfo in the list");
-    }
-    if (ipa->json) {
-        ipa_print_json(out);
-        return 0;
-    }
-    print_profiles(out);
-    cJSON_Delete(out);
-    return 0;
-}
-
-/* --- commands with a result code -------------------------------------------------------------- */
-
-/* ICCID digits, or an ISD-P AID in hex: 32 digits. */
-static int put_id(struct wr *w, const char *id, struct lab_error *e)
-{
-    uint8_t iccid[ICCID_LEN], room[AID_MAX_LEN];
-    struct wr aid;
-
-    wr_init(&aid, room, sizeof room);
-    if (iccid_read(id, iccid)) {
-        tlv_put(w, TAG_ICCID, rd_of(iccid, sizeof iccid));
-        return 0;
-    }
-    if (!hex_read(id, &aid) || aid.n != AID_MAX_LEN)
-        return lab_fail(e, "%.100s is neither an ICCID nor an ISD-P AID", id);
-    tlv_put(w, TAG_AID, wr_view(&aid));
-    return 0;
-}
-
-static int run_result(struct ipa *ipa, const struct wr *request, enum code_list list,
-                      const char *function, struct lab_error *e)
-{
-    struct rd value;
-    struct tlv result;
-    uint64_t code;
-
-    TRY(ipa_call(ipa, request, &value, e));
-    if (!tlv_find(value, 0x80, &result) || tlv_uint(result.value, &code) != 0)
-        return lab_fail(e, "%s: no result in the response", function);
-    if (code != 0)
-        return lab_fail(e, "%s: %s(%llu)", function, code_name(list, (long)code),
-                        (unsigned long long)code);
-    if (ipa->json) {
-        cJSON *out = cJSON_CreateObject();
-        cJSON_AddStringToObject(out, "result", code_name(list, 0));
-        ipa_print_json(out);
-    } else {
-        printf("%s: ok\n", function);
-    }
-    return 0;
-}
-
-static int switch_profile(struct ipa *ipa, uint32_t tag, const char *id, enum code_list list,
-                          const char *function, struct lab_error *e)
-{
-    uint8_t room[REQUEST_MAX];
-    struct wr request;
-
-    wr_init(&request, room, sizeof room);
-    struct wr_mark mark = tlv_open(&request, tag);
-    struct wr_mark identifier = tlv_open(&request, 0xA0);
-    TRY(put_id(&request, id, e));
-    tlv_close(&request, identifier);
-    tlv_put_u8(&request, 0x81, 0xFF); /* refreshFlag */
-    tlv_close(&request, mark);
-    return run_result(ipa, &request, list, function, e);
-}
-
-static int cmd_enable(struct ipa *ipa, char **args, struct lab_error *e)
-{
-    return switch_profile(ipa, TAG_ENABLE, args[0], CODES_ENABLE, "EnableProfile", e);
-}
-
-static int cmd_disable(struct ipa *ipa, char **args, struct lab_error *e)
-{
-    return switch_profile(ipa, TAG_DISABLE, args[0], CODES_DISABLE, "DisableProfile", e);
-}
-
-static int cmd_delete(struct ipa *ipa, char **args, struct lab_error *e)
-{
-    uint8_t room[REQUEST_MAX];
-    struct wr request;
-
-    wr_init(&request, room, sizeof room);
-    struct wr_mark mark = tlv_open(&request, TAG_DELETE);
-    TRY(put_id(&request, args[0], e));
-    tlv_close(&request, mark);
-    return run_result(ipa, &request, CODES_DELETE, "DeleteProfile", e);
-}
-
-static int cmd_nickname(struct ipa *ipa, char **args, struct lab_error *e)
-{
-    uint8_t room[REQUEST_MAX], iccid[ICCID_LEN];
-    struct wr request;
-
-    if (!iccid_read(args[0], iccid))
-        return lab_fail(e, "%.100s is not an ICCID", args[0]);
-    wr_init(&request, room, sizeof room);
-    struct wr_mark mark = tlv_open(&request, TAG_SET_NICKNAME);
-    tlv_put(&request, TAG_ICCID, rd_of(iccid, sizeof iccid));
-    tlv_put_str(&request, TAG_NICKNAME, args[1]);
-    tlv_close(&request, mark);
-    return run_result(ipa, &request, CODES_NICKNAME, "SetNickname", e);
-}
-
-static int cmd_reset(struct ipa *ipa, char **args, struct lab_error *e)
-{
-    uint8_t room[REQUEST_MAX];
-    struct wr request;
-
-    (void)args;
-    wr_init(&request, room, sizeof room);
-    struct wr_mark mark = tlv_open(&request, TAG_MEMORY_RESET);
-    tlv_put_bits(&request, 0x82, RESET_ALL);
-    tlv_close(&request, mark);
-    return run_result(ipa, &request, CODES_RESET, "eUICCMemoryReset", e);
-}
-
-static int cmd_download(struct ipa *ipa, char **args, struct lab_error *e)
-{
-    return ipa_download(ipa, args[0], e);
-}
-
-static int cmd_notifications_list(struct ipa *ipa, char **args, struct lab_error *e)
+static int cmd_info(struct invocation *v, char **args, struct lab_error *e)
 {
     (void)args;
-    return ipa_notifications_list(ipa, e);
+    return local_info(&v->ipa, e);
 }
 
-static int cmd_notifications_process(struct ipa *ipa, char **args, struct lab_error *e)
+static int cmd_list(struct invocation *v, char **args, struct lab_error *e)
 {
     (void)args;
-    return ipa_notifications_process(ipa, 0, e);
+    return local_list(&v->ipa, e);
 }
 
-static int cmd_notifications_remove(struct ipa *ipa, char **args, struct lab_error *e)
+static int cmd_download(struct invocation *v, char **args, struct lab_error *e)
+{
+    return ipa_download(&v->ipa, args[0], e);
+}
+
+static int cmd_enable(struct invocation *v, char **args, struct lab_error *e)
+{
+    return local_enable(&v->ipa, args[0], e);
+}
+
+static int cmd_disable(struct invocation *v, char **args, struct lab_error *e)
+{
+    return local_disable(&v->ipa, args[0], e);
+}
+
+static int cmd_delete(struct invocation *v, char **args, struct lab_error *e)
+{
+    return local_delete(&v->ipa, args[0], e);
+}
+
+static int cmd_nickname(struct invocation *v, char **args, struct lab_error *e)
+{
+    return local_nickname(&v->ipa, args[0], args[1], e);
+}
+
+static int cmd_notifications_list(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return ipa_notifications_list(&v->ipa, e);
+}
+
+static int cmd_notifications_process(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return ipa_notifications_process(&v->ipa, 0, e);
+}
+
+static int cmd_notifications_remove(struct invocation *v, char **args, struct lab_error *e)
 {
     unsigned long seq_number;
 
     if (!number_read(args[0], 0x7FFFFFFF, &seq_number))
         return lab_fail(e, "%.100s is not a sequence number", args[0]);
-    return ipa_notifications_remove(ipa, seq_number, e);
+    return ipa_notifications_remove(&v->ipa, seq_number, e);
+}
+
+static int cmd_reset(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return local_reset(&v->ipa, e);
+}
+
+static int cmd_poll(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    v->poll.ca = wr_view(&v->ca);
+    if (v->once)
+        v->poll.mode = POLL_ONCE;
+    return ipa_poll(&v->ipa, &v->poll, e);
+}
+
+static int cmd_eims(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_eims(&v->ipa, e);
+}
+
+static int cmd_add_initial_eim(struct invocation *v, char **args, struct lab_error *e)
+{
+    return iot_add_initial_eim(&v->ipa, args[0], e);
+}
+
+static int cmd_certs(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_certs(&v->ipa, e);
+}
+
+static int cmd_rollback(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_rollback(&v->ipa, e);
+}
+
+static int cmd_immediate_enable(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_immediate_enable(&v->ipa, e);
+}
+
+static int cmd_configure_immediate_enable(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_configure_immediate_enable(&v->ipa, &v->iot, e);
+}
+
+static int cmd_fallback(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_execute_fallback(&v->ipa, e);
+}
+
+static int cmd_return_from_fallback(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_return_from_fallback(&v->ipa, e);
+}
+
+static int cmd_emergency_on(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_emergency(&v->ipa, true, e);
+}
+
+static int cmd_emergency_off(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_emergency(&v->ipa, false, e);
+}
+
+static int cmd_connectivity(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_connectivity(&v->ipa, e);
+}
+
+static int cmd_reset_iot(struct invocation *v, char **args, struct lab_error *e)
+{
+    return iot_memory_reset(&v->ipa, args[0], e);
+}
+
+static int cmd_default_dp_iot(struct invocation *v, char **args, struct lab_error *e)
+{
+    return iot_default_dp(&v->ipa, args[0], e);
+}
+
+static int cmd_package_results(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_package_results(&v->ipa, e);
+}
+
+static int cmd_load_package(struct invocation *v, char **args, struct lab_error *e)
+{
+    return iot_load_package(&v->ipa, args[0], e);
+}
+
+static int cmd_ipae_activate(struct invocation *v, char **args, struct lab_error *e)
+{
+    (void)args;
+    return iot_activate_ipae(&v->ipa, e);
 }
 
 static const struct command {
     const char *name, *sub;
     int n_args;
-    int (*run)(struct ipa *ipa, char **args, struct lab_error *e);
+    int (*run)(struct invocation *v, char **args, struct lab_error *e);
     const char *usage;
 } commands[] = {
     { "info", NULL, 0, cmd_info, "info" },
@@ -418,6 +268,25 @@ static const struct command {
     { "notifications", "process", 0, cmd_notifications_process, "notifications process" },
     { "notifications", "remove", 1, cmd_notifications_remove, "notifications remove SEQ" },
     { "reset", NULL, 0, cmd_reset, "reset" },
+    { "poll", NULL, 0, cmd_poll, "poll" },
+    { "eims", NULL, 0, cmd_eims, "eims" },
+    { "add-initial-eim", NULL, 1, cmd_add_initial_eim, "add-initial-eim FILE" },
+    { "certs", NULL, 0, cmd_certs, "certs" },
+    { "package-results", NULL, 0, cmd_package_results, "package-results" },
+    { "load-package", NULL, 1, cmd_load_package, "load-package FILE" },
+    { "rollback", NULL, 0, cmd_rollback, "rollback" },
+    { "immediate-enable", NULL, 0, cmd_immediate_enable, "immediate-enable" },
+    { "configure-immediate-enable", NULL, 0, cmd_configure_immediate_enable,
+      "configure-immediate-enable" },
+    { "fallback", NULL, 0, cmd_fallback, "fallback" },
+    { "return-from-fallback", NULL, 0, cmd_return_from_fallback, "return-from-fallback" },
+    { "emergency", "on", 0, cmd_emergency_on, "emergency on" },
+    { "emergency", "off", 0, cmd_emergency_off, "emergency off" },
+    { "connectivity", NULL, 0, cmd_connectivity, "connectivity" },
+    { "default-dp-iot", NULL, 1, cmd_default_dp_iot, "default-dp-iot ADDRESS" },
+    { "reset-iot", NULL, 1, cmd_reset_iot,
+      "reset-iot all|operational,field-test,dp-address,test,provisioning,eim,immediate-enable" },
+    { "ipae-activate", NULL, 0, cmd_ipae_activate, "ipae-activate" },
 };
 
 static const struct command *find_command(int argc, char **argv, char ***ret_args)
@@ -434,32 +303,7 @@ static const struct command *find_command(int argc, char **argv, char ***ret_arg
     return NULL;
 }
 
-/* --- the command line ------------------------------------------------------------------------- */
-
-struct options {
-    const char *reader, *card, *pki;
-    struct wr ca; /* PEM */
-};
-
-static void usage(FILE *out)
-{
-    fprintf(out, "usage: softeuicc-lab ipa (--reader NAME|NUMBER | --card FILE) [OPTION...] "
-                 "COMMAND\n\n");
-    for (size_t i = 0; i < N_ELEMS(commands); i++)
-        fprintf(out, "  %s\n", commands[i].usage);
-    fprintf(out, "\n"
-                 "  --reader NAME|NUMBER      a PC/SC reader: a part of its name, or its number\n"
-                 "  --card FILE               a card file, opened in this process\n"
-                 "  --ca FILE                 a CI certificate (PEM or DER) that TLS trusts;\n"
-                 "                            repeatable (default: the CIs of the test PKI)\n"
-                 "  --pki DIR                 take the CI certificates from a PKI\n"
-                 "  --json                    print JSON\n"
-                 "  --confirmation-code CODE  for download\n"
-                 "  --imei DIGITS             for download\n"
-                 "  --no-notifications        for download: leave the notifications on the card\n"
-                 "  --help\n\n"
-                 "ID is an ICCID or the AID of an ISD-P.\n");
-}
+/* --- trust ------------------------------------------------------------------------------------ */
 
 static int add_pem(struct rd der, struct wr *ret, struct lab_error *e)
 {
@@ -516,130 +360,281 @@ static int add_ca_pki(const char *dir, struct wr *ret, struct lab_error *e)
     return ret->n > 0 ? 0 : lab_fail(e, "%s", why.text);
 }
 
-enum {
-    OPT_READER = 1,
-    OPT_CARD,
-    OPT_CA,
-    OPT_PKI,
-    OPT_JSON,
-    OPT_CONFIRMATION_CODE,
-    OPT_IMEI,
-    OPT_NO_NOTIFICATIONS,
-    OPT_HELP,
-};
+/* --- options ---------------------------------------------------------------------------------- */
 
-static const struct option long_options[] = {
-    { "reader", required_argument, NULL, OPT_READER },
-    { "card", required_argument, NULL, OPT_CARD },
-    { "ca", required_argument, NULL, OPT_CA },
-    { "pki", required_argument, NULL, OPT_PKI },
-    { "json", no_argument, NULL, OPT_JSON },
-    { "confirmation-code", required_argument, NULL, OPT_CONFIRMATION_CODE },
-    { "imei", required_argument, NULL, OPT_IMEI },
-    { "no-notifications", no_argument, NULL, OPT_NO_NOTIFICATIONS },
-    { "help", no_argument, NULL, OPT_HELP },
-    { NULL, 0, NULL, 0 },
-};
-
-/* STATUS_DONE to go on; otherwise the exit status, and *ret_help if help was asked for. */
-static int read_options(int argc, char **argv, struct options *o, struct ipa *ipa, bool *ret_help)
+/* 0, or negative with *e. */
+static int set_ca(struct invocation *v, const char *text, struct lab_error *e)
 {
+    return add_ca_file(text, &v->ca, e);
+}
+
+static int set_binding(struct invocation *v, const char *text, struct lab_error *e)
+{
+    if (strcmp(text, "asn1") != 0 && strcmp(text, "json") != 0)
+        return lab_fail(e, "--binding asn1|json");
+    v->poll.binding = strcmp(text, "json") == 0 ? ESIPA_JSON : ESIPA_ASN1;
+    return 0;
+}
+
+static int set_version(struct invocation *v, const char *text, struct lab_error *e)
+{
+    static const char *const versions[] = { "1.0.1", "1.1", "1.2", "1.3" };
+
+    for (size_t i = 0; i < N_ELEMS(versions); i++)
+        if (strcmp(text, versions[i]) == 0) {
+            v->poll.version = i == 0 ? ESIPA_V1_0 : ESIPA_V1_1;
+            return 0;
+        }
+    return lab_fail(e, "--version 1.0.1|1.1|1.2|1.3");
+}
+
+static int set_interval(struct invocation *v, const char *text, struct lab_error *e)
+{
+    v->poll.mode = POLL_INTERVAL;
+    return number_read(text, MAX_SECONDS, &v->poll.interval)
+               ? 0
+               : lab_fail(e, "--interval: %.100s is not a number of seconds", text);
+}
+
+static int set_count(struct invocation *v, const char *text, struct lab_error *e)
+{
+    return number_read(text, MAX_ROUNDS, &v->poll.count) && v->poll.count > 0
+               ? 0
+               : lab_fail(e, "--count: %.100s is not a number of rounds", text);
+}
+
+static int set_features(struct invocation *v, const char *text, struct lab_error *e)
+{
+    uint32_t compact = v->poll.features & FEATURE_COMPACT; /* --compact may come first */
+
+    if (!features_read(text, &v->poll.features))
+        return lab_fail(e, "--features direct,indirect,eim-download,eim-ctx,eim-metadata,compact");
+    v->poll.features |= compact;
+    return 0;
+}
+
+static int set_compact(struct invocation *v, const char *text, struct lab_error *e)
+{
+    (void)text;
+    (void)e;
+    v->poll.features |= FEATURE_COMPACT;
+    return 0;
+}
+
+static int set_state_change(struct invocation *v, const char *text, struct lab_error *e)
+{
+    static const struct {
+        const char *name;
+        long code;
+    } causes[] = {
+        { "other-eim", 0 }, { "fallback", 1 },         { "emergency", 2 },     { "local", 3 },
+        { "reset", 4 },     { "immediate-enable", 5 }, { "device-change", 6 }, { "undefined", 127 },
+    };
+    unsigned long number;
+
+    v->poll.state_change = true;
+    for (size_t i = 0; i < N_ELEMS(causes); i++)
+        if (strcmp(text, causes[i].name) == 0) {
+            v->poll.cause = causes[i].code;
+            return 0;
+        }
+    if (!number_read(text, 127, &number))
+        return lab_fail(e, "--state-change: %.100s is no cause", text);
+    v->poll.cause = (long)number;
+    return 0;
+}
+
+static int set_rplmn(struct invocation *v, const char *text, struct lab_error *e)
+{
+    v->poll.has_rplmn = plmn_read(text, v->poll.rplmn);
+    return v->poll.has_rplmn ? 0 : lab_fail(e, "--rplmn: %.100s is not MCC and MNC", text);
+}
+
+static int set_rollback_after(struct invocation *v, const char *text, struct lab_error *e)
+{
+    return number_read(text, MAX_ATTEMPTS, &v->poll.rollback_after) && v->poll.rollback_after > 0
+               ? 0
+               : lab_fail(e, "--rollback-after: %.100s is not a number of attempts", text);
+}
+
+/* Where an option goes: a text or a flag of the invocation, or a function. */
+#define TEXT_AT(field) offsetof(struct invocation, field), true, NULL
+#define FLAG_AT(field) offsetof(struct invocation, field), false, NULL
+
+static const struct option_row {
+    const char *name, *argument; /* NULL: none */
+    size_t offset;
+    bool is_text;
+    int (*set)(struct invocation *v, const char *text, struct lab_error *e);
+    const char *usage; /* lines */
+} option_rows[] = {
+    { "reader", "NAME|NUMBER", TEXT_AT(reader),
+      "a PC/SC reader: a part of its name, or its number" },
+    { "card", "FILE", TEXT_AT(card), "a card file, opened in this process" },
+    { "ca", "FILE", 0, false, set_ca,
+      "a CI certificate (PEM or DER) that TLS trusts;\n"
+      "repeatable (default: the CIs of the test PKI)" },
+    { "pki", "DIR", TEXT_AT(pki), "take the CI certificates from a PKI" },
+    { "json", NULL, FLAG_AT(ipa.json), "print JSON" },
+    { "confirmation-code", "CODE", TEXT_AT(ipa.confirmation_code), "for download" },
+    { "imei", "DIGITS", TEXT_AT(ipa.imei), "for download" },
+    { "no-notifications", NULL, FLAG_AT(ipa.no_notifications),
+      "for download: leave the notifications on the card" },
+    { "refresh", NULL, FLAG_AT(ipa.refresh),
+      "for rollback, immediate-enable, fallback, emergency:\n"
+      "switch by REFRESH" },
+    { "off", NULL, FLAG_AT(iot.off), "for configure-immediate-enable" },
+    { "oid", "OID", TEXT_AT(iot.oid), "likewise: the SM-DP+ that may enable" },
+    { "address", "ADDRESS", TEXT_AT(iot.address), "likewise" },
+    { "eim-id", "ID", TEXT_AT(poll.eim_id),
+      "poll: this eIM (default: all that are asked over\nHTTPS)" },
+    { "url", "HOST[:PORT]", TEXT_AT(poll.url), "poll: where the eIM is, instead of its eimFqdn" },
+    { "binding", "asn1|json", 0, false, set_binding, "poll: of ESipa (default: asn1)" },
+    { "version", "VERSION", 0, false, set_version, "poll: of SGP.32, such as 1.0.1" },
+    { "until-empty", NULL, FLAG_AT(until_empty), "poll: until there is no package (default)" },
+    { "once", NULL, FLAG_AT(once), "poll: one package" },
+    { "interval", "SECONDS", 0, false, set_interval, "poll: again and again" },
+    { "count", "N", 0, false, set_count, "with --interval: so many times" },
+    { "features", "LIST", 0, false, set_features,
+      "poll: of direct,indirect,eim-download,eim-ctx,\n"
+      "eim-metadata,compact (default: direct,indirect)" },
+    { "compact", NULL, 0, false, set_compact, "poll: short messages, as the feature" },
+    { "state-change", "CAUSE", 0, false, set_state_change,
+      "poll: tell the eIM: other-eim, fallback, emergency,\n"
+      "local, reset, immediate-enable, device-change" },
+    { "rplmn", "MCCMNC", 0, false, set_rplmn, "poll: tell the eIM" },
+    { "immediate-enable", NULL, FLAG_AT(poll.immediate_enable),
+      "poll: enable what was downloaded" },
+    { "no-provide", NULL, FLAG_AT(poll.no_provide),
+      "poll: deliver nothing, as if the network were gone" },
+    { "rollback-after", "N", 0, false, set_rollback_after,
+      "poll: failed attempts before ProfileRollback\n(default: 3)" },
+    { "help", NULL, FLAG_AT(help), "" },
+};
+
+static void usage(FILE *out)
+{
+    char left[64];
+
+    fprintf(out, "usage: softeuicc-lab ipa (--reader NAME|NUMBER | --card FILE) [OPTION...] "
+                 "COMMAND\n\n");
+    for (size_t i = 0; i < N_ELEMS(commands); i++)
+        fprintf(out, "  %s\n", commands[i].usage);
+    fprintf(out, "\n");
+    for (size_t i = 0; i < N_ELEMS(option_rows); i++) {
+        const struct option_row *row = &option_rows[i];
+        snprintf(left, sizeof left, "--%s%s%s", row->name, row->argument != NULL ? " " : "",
+                 row->argument != NULL ? row->argument : "");
+        const char *line = row->usage;
+        do {
+            size_t n = strcspn(line, "\n");
+            fprintf(out, n > 0 ? "  %-25s %.*s\n" : "  %s\n", left, (int)n, line);
+            line += n + (line[n] == '\n');
+            left[0] = '\0';
+        } while (*line != '\0');
+    }
+    fprintf(out, "\nID is an ICCID or the AID of an ISD-P.\n");
+}
+
+static int set_option(struct invocation *v, const struct option_row *row, const char *text,
+                      struct lab_error *e)
+{
+    char *at = (char *)v + row->offset;
+
+    if (row->set != NULL)
+        return row->set(v, text, e);
+    if (row->is_text)
+        memcpy(at, &text, sizeof text);
+    else
+        *(bool *)at = true;
+    return 0;
+}
+
+/* STATUS_DONE to go on, otherwise the exit status. */
+static int read_options(int argc, char **argv, struct invocation *v)
+{
+    struct option long_options[N_ELEMS(option_rows) + 1] = { { NULL, 0, NULL, 0 } };
     struct lab_error e;
     int option;
 
+    for (size_t i = 0; i < N_ELEMS(option_rows); i++)
+        long_options[i] =
+            (struct option){ option_rows[i].name,
+                             option_rows[i].argument != NULL ? required_argument : no_argument,
+                             NULL, (int)i + 1 };
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        switch (option) {
-        case OPT_READER:
-            o->reader = optarg;
-            break;
-        case OPT_CARD:
-            o->card = optarg;
-            break;
-        case OPT_CA:
-            if (add_ca_file(optarg, &o->ca, &e) != 0) {
-                fprintf(stderr, "softeuicc-lab ipa: %s\n", e.text);
-                return STATUS_FAILED;
-            }
-            break;
-        case OPT_PKI:
-            o->pki = optarg;
-            break;
-        case OPT_JSON:
-            ipa->json = true;
-            break;
-        case OPT_CONFIRMATION_CODE:
-            ipa->confirmation_code = optarg;
-            break;
-        case OPT_IMEI:
-            ipa->imei = optarg;
-            break;
-        case OPT_NO_NOTIFICATIONS:
-            ipa->no_notifications = true;
-            break;
-        case OPT_HELP:
-            *ret_help = true;
-            return STATUS_DONE;
-        default:
+        if (option < 1 || option > (int)N_ELEMS(option_rows))
             return STATUS_USAGE;
-        }
+        if (set_option(v, &option_rows[option - 1], optarg, &e) == 0)
+            continue;
+        fprintf(stderr, "softeuicc-lab ipa: %s\n", e.text);
+        return option_rows[option - 1].set == set_ca ? STATUS_FAILED : STATUS_USAGE;
     }
     return STATUS_DONE;
 }
 
+/* --- the command line ------------------------------------------------------------------------- */
+
 /* Opens everything, runs the command, closes everything. */
-static int run(struct ipa *ipa, struct options *o, const struct command *command, char **args,
+static int run(struct invocation *v, const struct command *command, char **args,
                struct lab_error *e)
 {
     struct card *card = NULL;
 
-    if (o->ca.n == 0)
-        TRY(add_ca_pki(o->pki, &o->ca, e));
-    TRY(es9p_client_new(wr_view(&o->ca), &ipa->server, e));
-    TRY(o->card != NULL ? card_open_file(o->card, &card, e)
-                        : card_open_reader(o->reader, &card, e));
-    int r = es10_open(&ipa->es10, card, e);
+    if (v->ca.n == 0)
+        TRY(add_ca_pki(v->pki, &v->ca, e));
+    TRY(es9p_client_new(wr_view(&v->ca), &v->ipa.server, e));
+    TRY(v->card != NULL ? card_open_file(v->card, &card, e)
+                        : card_open_reader(v->reader, &card, e));
+    int r = es10_open(&v->ipa.es10, card, e);
     if (r == 0) {
-        r = command->run(ipa, args, e);
-        es10_close(&ipa->es10);
+        r = command->run(v, args, e);
+        es10_close(&v->ipa.es10);
     }
     card_close(&card);
     return r;
 }
 
+static int run_and_tell(struct invocation *v, const struct command *command, char **args)
+{
+    struct lab_error e = { "" };
+
+    wr_init_heap(&v->ipa.answer, ES10_RESPONSE_MAX);
+    v->ipa.crypto = crypto_new(rd_of(NULL, 0));
+    int r =
+        v->ipa.crypto == NULL ? lab_fail(&e, "OpenSSL does not start") : run(v, command, args, &e);
+    if (r != 0) {
+        fflush(stdout);
+        fprintf(stderr, "softeuicc-lab ipa: %s\n", e.text);
+    }
+    es9p_client_free(&v->ipa.server);
+    crypto_free(&v->ipa.crypto);
+    wr_done(&v->ipa.answer);
+    return r == 0 ? STATUS_DONE : STATUS_FAILED;
+}
+
 int ipa_main(int argc, char **argv)
 {
-    struct options o = { .reader = NULL };
-    struct ipa ipa = { .json = false };
-    struct lab_error e = { "" };
-    bool help = false;
+    struct invocation v = { .poll = { .version = ESIPA_V1_1,
+                                      .features = FEATURE_DIRECT | FEATURE_INDIRECT,
+                                      .cause = -1 } };
     char **args = NULL;
 
     signal(SIGPIPE, SIG_IGN);
-    wr_init_heap(&o.ca, CA_MAX);
-    int status = read_options(argc, argv, &o, &ipa, &help);
-    if (help)
+    wr_init_heap(&v.ca, CA_MAX);
+    int status = read_options(argc, argv, &v);
+    if (status == STATUS_DONE && v.help) {
         usage(stdout);
-    const struct command *command = find_command(argc - optind, argv + optind, &args);
-    if (status == STATUS_DONE && !help &&
-        (command == NULL || (o.reader == NULL) == (o.card == NULL))) {
-        fprintf(stderr, "softeuicc-lab ipa: %s; see --help\n",
-                command == NULL ? "no such command" : "give either --reader or --card");
-        status = STATUS_USAGE;
-    }
-    if (status == STATUS_DONE && !help) {
-        wr_init_heap(&ipa.answer, ES10_RESPONSE_MAX);
-        ipa.crypto = crypto_new(rd_of(NULL, 0));
-        int r = ipa.crypto == NULL ? lab_fail(&e, "OpenSSL does not start")
-                                   : run(&ipa, &o, command, args, &e);
-        if (r != 0) {
-            fflush(stdout);
-            fprintf(stderr, "softeuicc-lab ipa: %s\n", e.text);
-            status = STATUS_FAILED;
+    } else if (status == STATUS_DONE) {
+        const struct command *command = find_command(argc - optind, argv + optind, &args);
+        if (command != NULL && (v.reader == NULL) != (v.card == NULL)) {
+            status = run_and_tell(&v, command, args);
+        } else {
+            fprintf(stderr, "softeuicc-lab ipa: %s; see --help\n",
+                    command == NULL ? "no such command" : "give either --reader or --card");
+            status = STATUS_USAGE;
         }
-        es9p_client_free(&ipa.server);
-        crypto_free(&ipa.crypto);
-        wr_done(&ipa.answer);
     }
-    wr_done(&o.ca);
+    wr_done(&v.ca);
     return status;
 }

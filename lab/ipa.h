@@ -1,4 +1,4 @@
-/* ipa.h - the device's side of RSP: an LPA on the command line (SGP.22 3.1, 3.2, 5.7). */
+/* ipa.h - the device's side of RSP: an LPA or IPA on the command line (SGP.22 3.1, 3.2, 5.7). */
 #ifndef LAB_IPA_H
 #define LAB_IPA_H
 
@@ -21,10 +21,17 @@ struct ipa {
     const char *confirmation_code; /* NULL: none */
     const char *imei;              /* NULL: none; 15 digits */
     bool no_notifications;
+    bool refresh; /* refreshFlag of the functions that switch profiles */
 };
 
 /* One ES10 call; the value of the response stays in ipa->answer until the next one. */
 int ipa_call(struct ipa *ipa, const struct wr *request, struct rd *ret, struct lab_error *e);
+
+/* The same without contents. */
+int ipa_get(struct ipa *ipa, uint32_t tag, struct rd *ret, struct lab_error *e);
+
+enum { IPA_EID_OCTETS = 16 };
+int ipa_eid(struct ipa *ipa, uint8_t ret[IPA_EID_OCTETS], struct lab_error *e);
 
 /* Prints and deletes a JSON value, on a line of its own. */
 void ipa_print_json(cJSON *value);
@@ -38,5 +45,9 @@ int ipa_download(struct ipa *ipa, const char *activation_code, struct lab_error 
 int ipa_notifications_list(struct ipa *ipa, struct lab_error *e);
 int ipa_notifications_process(struct ipa *ipa, uint64_t from, struct lab_error *e);
 int ipa_notifications_remove(struct ipa *ipa, uint64_t seq_number, struct lab_error *e);
+
+/* NotificationSent (SGP.22 5.7.11): takes a notification, or the result of an eUICC package, from
+ * the card. */
+int ipa_notification_sent(struct ipa *ipa, uint64_t seq_number, struct lab_error *e);
 
 #endif

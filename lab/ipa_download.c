@@ -2,25 +2,22 @@
  *
  * A failure after AuthenticateServer cancels the session on the eUICC and, while the server still
  * knows it, on the server. */
+#include "lab/ipa_download.h"
+
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
-#include "lab/ipa.h"
-#include "lab/rsp.h"
 #include "os/err.h"
 #include "os/tlv.h"
-#include "os/x509.h"
 
 enum {
     MESSAGE_MAX = 64 * 1024,
     BPP_MAX = 16 * 1024 * 1024,
     BSP_MAC = 8,
     IMEI_DIGITS = 15,
-    OID_TEXT_LEN = 128,
     BAR_WIDTH = 40,
 
     TAG_SEQUENCE = 0x30,
@@ -40,36 +37,6 @@ enum {
     TAG_RESPONSE_ERROR = 0xA1,
 };
 
-/* CancelSessionReason, SGP.22 5.7.14 */
-enum cancel_reason {
-    CANCEL_POSTPONED = 1,
-    CANCEL_METADATA_MISMATCH = 4,
-    CANCEL_LOAD_BPP_ERROR = 5,
-    CANCEL_UNDEFINED = 127,
-};
-
-/* An activation code, SGP.22 4.1. */
-struct activation_code {
-    char address[RSP_TEXT_MAX];
-    char matching_id[RSP_TEXT_MAX];
-    char oid[OID_TEXT_LEN]; /* "": any */
-    bool code_required;
-};
-
-struct download {
-    struct ipa *ipa;
-    struct activation_code ac;
-    cJSON *answer;      /* the server's last one */
-    struct wr metadata; /* BF25 from AuthenticateClient */
-    struct wr message;  /* to be sent to the eUICC */
-    struct wr part;     /* a field of an answer */
-    char transaction_id[2 * TRANSACTION_ID_MAX + 1];
-    bool euicc_has_session;
-    bool server_has_session;
-    enum cancel_reason reason;
-    struct rsp_notification result;
-};
-
 /* --- the activation code ---------------------------------------------------------------------- */
 
 /* Up to the next '$'; what follows it goes to *at, NULL at the end. */
@@ -85,7 +52,7 @@ static bool take_field(const char **at, char *ret, size_t size)
     return fits;
 }
 
-static int read_activation_code(const char *text, struct activation_code *ret, struct lab_error *e)
+int activation_code_read(const char *text, struct activation_code *ret, struct lab_error *e)
 {
     struct activation_code ac;
     char format[8], flag[8];
@@ -154,122 +121,71 @@ static void tell_bar(const struct ipa *ipa, size_t sent, size_t all)
 
 /* --- both ends -------------------------------------------------------------------------------- */
 
-static int post(struct download *d, const char *function, cJSON *request, struct lab_error *e)
-{
-    struct es9p_refusal refusal;
-    cJSON *answer = NULL;
-
-    int r = es9p_call(d->ipa->server, d->ac.address, function, request, &answer, &refusal, e);
-    cJSON_Delete(request);
-    if (r != 0) {
-        if (strcmp(refusal.subject, "8.2.7") == 0) /* a confirmation code can be tried again */
-            d->reason = CANCEL_POSTPONED;
-        return r;
-    }
-    cJSON_Delete(d->answer);
-    d->answer = answer;
-    return answer != NULL ? 0 : lab_fail(e, "%s: the answer is empty", function);
-}
-
-static void put_base64(cJSON *out, const char *name, struct rd v)
-{
-    char *text = base64_text(v);
-
-    if (text != NULL)
-        cJSON_AddStringToObject(out, name, text);
-    free(text);
-}
-
-/* {transactionId, NAME: base64} */
-static cJSON *message_json(const struct download *d, const char *name, struct rd message)
-{
-    cJSON *out = cJSON_CreateObject();
-
-    cJSON_AddStringToObject(out, "transactionId", d->transaction_id);
-    put_base64(out, name, message);
-    return out;
-}
-
-/* Appends a field of the server's answer to the message for the eUICC. */
-static int add_part(struct download *d, const char *field, struct lab_error *e)
-{
-    TRY(es9p_get(d->answer, field, &d->part, e));
-    wr_put_rd(&d->message, wr_view(&d->part));
-    return 0;
-}
-
-static int get_value(struct ipa *ipa, uint32_t tag, struct rd *ret, struct lab_error *e)
-{
-    uint8_t room[8];
-    struct wr request;
-
-    wr_init(&request, room, sizeof room);
-    tlv_put_header(&request, tag, 0);
-    return ipa_call(ipa, &request, ret, e);
-}
-
 /* An error response of AuthenticateServer or PrepareDownload: A1 { 80, 02 code }. */
-static int check_response(struct rd answer, enum code_list list, const char *function,
-                          struct lab_error *e)
+static int check_response(struct download *d, struct rd answer, enum code_list list,
+                          const char *function, struct lab_error *e)
 {
     struct tlv error, code;
     uint64_t v;
 
     if (!tlv_find(answer, TAG_RESPONSE_ERROR, &error))
         return 0;
+    wr_clear(&d->outcome->refusal);
+    wr_put_rd(&d->outcome->refusal, wr_view(&d->ipa->answer));
     if (!tlv_find(error.value, 0x02, &code) || tlv_uint(code.value, &v) != 0)
         return lab_fail(e, "%s: the eUICC answers with an error", function);
     return lab_fail(e, "%s: %s(%llu)", function, code_name(list, (long)v), (unsigned long long)v);
+}
+
+static struct rd whole_field(const struct download *d, enum download_field field)
+{
+    return wr_view(&d->fields[field]);
+}
+
+static void add_field(struct download *d, enum download_field field)
+{
+    wr_put_rd(&d->message, whole_field(d, field));
 }
 
 /* --- the common mutual authentication (3.1.2) ------------------------------------------------- */
 
 static int initiate(struct download *d, struct lab_error *e)
 {
-    struct rd value;
+    uint8_t octets[CHALLENGE_LEN];
     struct tlv challenge;
-    cJSON *request = cJSON_CreateObject();
+    struct rd value;
 
-    int r = get_value(d->ipa, TAG_EUICC_INFO1, &value, e);
-    if (r == 0) {
-        put_base64(request, "euiccInfo1", wr_view(&d->ipa->answer));
-        r = get_value(d->ipa, TAG_GET_CHALLENGE, &value, e);
-    }
-    if (r == 0 && !tlv_find(value, 0x80, &challenge))
-        r = lab_fail(e, "GetEUICCChallenge: no challenge in the response");
-    if (r != 0) {
-        cJSON_Delete(request);
-        return r;
-    }
-    put_base64(request, "euiccChallenge", challenge.value);
-    cJSON_AddStringToObject(request, "smdpAddress", d->ac.address);
-    return post(d, "initiateAuthentication", request, e);
+    TRY(ipa_get(d->ipa, TAG_EUICC_INFO1, &value, e));
+    wr_put_rd(&d->info1, wr_view(&d->ipa->answer));
+    TRY(ipa_get(d->ipa, TAG_GET_CHALLENGE, &value, e));
+    if (!tlv_find(value, 0x80, &challenge) || challenge.value.n != sizeof octets)
+        return lab_fail(e, "GetEUICCChallenge: no challenge in the response");
+    memcpy(octets, challenge.value.p, sizeof octets);
+    return d->server->initiate(d, rd_of(octets, sizeof octets), e);
 }
 
 /* What the LPA checks before it asks the eUICC (3.1.2 step 5): address, transaction, OID. */
 static int check_server(struct download *d, struct lab_error *e)
 {
-    const cJSON *id = cJSON_GetObjectItemCaseSensitive(d->answer, "transactionId");
-    char hex[sizeof d->transaction_id], oid[OID_TEXT_LEN];
+    char hex[sizeof d->claimed_id], oid[OID_TEXT_LEN];
     struct cert *cert = NULL;
     struct tlv signed1, field;
     const char *why;
 
-    if (!cJSON_IsString(id) ||
-        !copy_text(id->valuestring, d->transaction_id, sizeof d->transaction_id))
-        return lab_fail(e, "initiateAuthentication: no transactionId");
-    TRY(es9p_get(d->answer, "serverSigned1", &d->part, e));
-    struct rd in = wr_view(&d->part);
+    struct rd in = whole_field(d, FIELD_SIGNED1);
     if (tlv_expect(&in, TAG_SEQUENCE, &signed1) != 0 || !tlv_find(signed1.value, 0x83, &field) ||
-        !rd_equal(field.value, rd_str(d->ac.address)))
+        (d->ac.address[0] != '\0' && !rd_equal(field.value, rd_str(d->ac.address))))
         return lab_fail(e, "serverSigned1.serverAddress is not %.100s", d->ac.address);
-    if (!tlv_find(signed1.value, 0x80, &field) ||
-        strcasecmp(hex_text(field.value, hex, sizeof hex), d->transaction_id) != 0)
+    if (!tlv_find(signed1.value, 0x80, &field) || field.value.n == 0 ||
+        field.value.n > sizeof d->id.b ||
+        (d->claimed_id[0] != '\0' &&
+         strcasecmp(hex_text(field.value, hex, sizeof hex), d->claimed_id) != 0))
         return lab_fail(e, "serverSigned1.transactionId is not that of the answer");
+    memcpy(d->id.b, field.value.p, field.value.n);
+    d->id.n = field.value.n;
     if (d->ac.oid[0] == '\0')
         return 0;
-    TRY(es9p_get(d->answer, "serverCertificate", &d->part, e));
-    if (cert_parse(d->ipa->crypto, wr_view(&d->part), &cert, &why) != 0)
+    if (cert_parse(d->ipa->crypto, whole_field(d, FIELD_CERTIFICATE), &cert, &why) != 0)
         return lab_fail(e, "serverCertificate: %s", why);
     bool same = oid_text(cert_oid(cert), oid, sizeof oid) && strcmp(oid, d->ac.oid) == 0;
     cert_free(&cert);
@@ -284,15 +200,12 @@ static void write_imei(const char *imei, uint8_t ret[8])
     ret[7] = (uint8_t)((imei[14] - '0') << 4 | 0x0F);
 }
 
-static void write_ctx_params1(const struct download *d, struct wr *w)
+void device_info_put(const struct ipa *ipa, struct wr *w)
 {
     static const uint8_t releases[][3] = { { 5, 0, 0 }, { 8, 0, 0 }, { 14, 0, 0 }, { 2, 5, 0 } };
     uint8_t imei[8];
 
-    write_imei(d->ipa->imei != NULL ? d->ipa->imei : "352906110000002", imei);
-    struct wr_mark ctx = tlv_open(w, 0xA0);
-    tlv_put_str(w, 0x80, d->ac.matching_id);
-    struct wr_mark device = tlv_open(w, 0xA1);
+    write_imei(ipa->imei != NULL ? ipa->imei : "352906110000002", imei);
     tlv_put(w, 0x80, rd_of(imei, 4)); /* tac */
     struct wr_mark capabilities = tlv_open(w, 0xA1);
     tlv_put(w, 0x80, rd_of(releases[0], 3)); /* gsmSupportedRelease */
@@ -300,16 +213,23 @@ static void write_ctx_params1(const struct download *d, struct wr *w)
     tlv_put(w, 0x85, rd_of(releases[2], 3)); /* eutranEpcSupportedRelease */
     tlv_put(w, 0x8B, rd_of(releases[3], 3)); /* lpaSvn */
     tlv_close(w, capabilities);
-    if (d->ipa->imei != NULL)
+    if (ipa->imei != NULL)
         tlv_put(w, 0x82, rd_of(imei, sizeof imei));
+}
+
+static void write_ctx_params1(const struct download *d, struct wr *w)
+{
+    struct wr_mark ctx = tlv_open(w, 0xA0);
+
+    tlv_put_str(w, 0x80, d->ac.matching_id);
+    struct wr_mark device = tlv_open(w, 0xA1);
+    device_info_put(d->ipa, w);
     tlv_close(w, device);
     tlv_close(w, ctx);
 }
 
 static int authenticate(struct download *d, struct lab_error *e)
 {
-    static const char *const parts[] = { "serverSigned1", "serverSignature1", "euiccCiPKIdToBeUsed",
-                                         "serverCertificate" };
     struct rd answer;
 
     tell_step(d->ipa, "authenticating");
@@ -317,17 +237,19 @@ static int authenticate(struct download *d, struct lab_error *e)
     TRY(check_server(d, e));
     wr_clear(&d->message);
     struct wr_mark mark = tlv_open(&d->message, TAG_AUTHENTICATE_SERVER);
-    for (size_t i = 0; i < N_ELEMS(parts); i++)
-        TRY(add_part(d, parts[i], e));
-    write_ctx_params1(d, &d->message);
+    for (enum download_field f = FIELD_SIGNED1; f <= FIELD_CERTIFICATE; f++)
+        add_field(d, f);
+    if (d->fields[FIELD_CTX_PARAMS].n > 0)
+        add_field(d, FIELD_CTX_PARAMS);
+    else
+        write_ctx_params1(d, &d->message);
     tlv_close(&d->message, mark);
     TRY(ipa_call(d->ipa, &d->message, &answer, e));
-    TRY(check_response(answer, CODES_AUTHENTICATE_SERVER, "AuthenticateServer", e));
+    TRY(check_response(d, answer, CODES_AUTHENTICATE_SERVER, "AuthenticateServer", e));
     d->euicc_has_session = true;
-    cJSON *request = message_json(d, "authenticateServerResponse", wr_view(&d->ipa->answer));
-    TRY(post(d, "authenticateClient", request, e));
+    TRY(d->server->authenticate_client(d, wr_view(&d->ipa->answer), e));
     d->server_has_session = true;
-    return es9p_get(d->answer, "profileMetadata", &d->metadata, e);
+    return 0;
 }
 
 /* --- download (3.1.3) ------------------------------------------------------------------------- */
@@ -355,24 +277,24 @@ static int prepare(struct download *d, struct lab_error *e)
     struct tlv signed2, id, flag;
     struct rd answer;
 
-    wr_clear(&d->message);
-    struct wr_mark mark = tlv_open(&d->message, TAG_PREPARE_DOWNLOAD);
-    TRY(add_part(d, "smdpSigned2", e));
-    TRY(add_part(d, "smdpSignature2", e));
-    TRY(es9p_get(d->answer, "smdpSigned2", &d->part, e));
-    struct rd in = wr_view(&d->part);
+    struct rd in = whole_field(d, FIELD_SIGNED2);
     if (tlv_expect(&in, TAG_SEQUENCE, &signed2) != 0 || !tlv_find(signed2.value, 0x80, &id) ||
         !tlv_find(signed2.value, TAG_BOOLEAN, &flag) || flag.value.n != 1)
         return lab_fail(e, "authenticateClient: smdpSigned2 is malformed");
-    if (flag.value.p[0] != 0)
+    wr_clear(&d->message);
+    struct wr_mark mark = tlv_open(&d->message, TAG_PREPARE_DOWNLOAD);
+    add_field(d, FIELD_SIGNED2);
+    add_field(d, FIELD_SIGNATURE2);
+    if (d->fields[FIELD_HASH_CC].n > 0)
+        add_field(d, FIELD_HASH_CC);
+    else if (flag.value.p[0] != 0)
         TRY(add_hash_cc(d, id.value, e));
-    TRY(add_part(d, "smdpCertificate", e));
+    add_field(d, FIELD_CERTIFICATE2);
     tlv_close(&d->message, mark);
     TRY(ipa_call(d->ipa, &d->message, &answer, e));
-    TRY(check_response(answer, CODES_PREPARE_DOWNLOAD, "PrepareDownload", e));
-    cJSON *request = message_json(d, "prepareDownloadResponse", wr_view(&d->ipa->answer));
+    TRY(check_response(d, answer, CODES_PREPARE_DOWNLOAD, "PrepareDownload", e));
     tell_step(d->ipa, "downloading");
-    return post(d, "getBoundProfilePackage", request, e);
+    return d->server->get_bpp(d, wr_view(&d->ipa->answer), e);
 }
 
 /* The parts of a bound profile package. */
@@ -423,7 +345,8 @@ static int compare_metadata(struct download *d, const struct bpp *b, struct lab_
     wr_clear(&d->message);
     while (in.n > 0 && tlv_get(&in, &t) == 0)
         wr_put(&d->message, t.value.p, t.value.n < BSP_MAC ? 0 : t.value.n - BSP_MAC);
-    if (rd_equal(wr_view(&d->message), wr_view(&d->metadata)))
+    if (d->fields[FIELD_METADATA].n == 0 || /* an eIM has looked at them */
+        rd_equal(wr_view(&d->message), whole_field(d, FIELD_METADATA)))
         return 0;
     d->reason = CANCEL_METADATA_MISMATCH;
     return lab_fail(e, "the metadata in the profile package is not that of authenticateClient");
@@ -447,9 +370,12 @@ static int load_segment(struct load *load, struct rd segment, struct lab_error *
     if (ipa->answer.n == 0)
         return 0;
     load->has_result = true;
-    if (rsp_read_notification(wr_view(&ipa->answer), &load->d->result) != 0 ||
-        !load->d->result.is_installation_result)
+    struct download_outcome *outcome = load->d->outcome;
+    if (rsp_read_notification(wr_view(&ipa->answer), &outcome->result) != 0 ||
+        !outcome->result.is_installation_result)
         return lab_fail(e, "LoadBoundProfilePackage: not a ProfileInstallationResult");
+    outcome->has_result = true;
+    wr_put_rd(&outcome->installation_result, wr_view(&ipa->answer));
     return 0;
 }
 
@@ -478,24 +404,16 @@ static int load_all(struct load *load, const struct bpp *b, struct lab_error *e)
 
 static int install(struct download *d, struct lab_error *e)
 {
-    struct wr package;
     struct bpp b;
 
-    wr_init_heap(&package, BPP_MAX);
-    int r = es9p_get(d->answer, "boundProfilePackage", &package, e);
-    if (r == 0)
-        r = open_bpp(wr_view(&package), &b, e);
-    if (r == 0)
-        r = compare_metadata(d, &b, e);
-    if (r == 0) {
-        struct load load = { .d = d, .all = b.segments };
-        tell_step(d->ipa, "installing");
-        d->reason = CANCEL_LOAD_BPP_ERROR;
-        r = load_all(&load, &b, e);
-        if (load.has_result)
-            d->euicc_has_session = d->server_has_session = false;
-    }
-    wr_done(&package);
+    TRY(open_bpp(whole_field(d, FIELD_PACKAGE), &b, e));
+    TRY(compare_metadata(d, &b, e));
+    struct load load = { .d = d, .all = b.segments };
+    tell_step(d->ipa, "installing");
+    d->reason = CANCEL_LOAD_BPP_ERROR;
+    int r = load_all(&load, &b, e);
+    if (load.has_result)
+        d->euicc_has_session = d->server_has_session = false;
     return r;
 }
 
@@ -504,30 +422,25 @@ static int install(struct download *d, struct lab_error *e)
 /* CancelSession (5.7.14), and on the server (5.6.5).  What goes wrong here changes nothing. */
 static void cancel(struct download *d)
 {
-    uint8_t room[64], id[TRANSACTION_ID_MAX];
-    struct wr request, transaction_id;
+    uint8_t room[64];
+    struct wr request;
     struct lab_error e;
     struct tlv error;
     struct rd answer;
 
     wr_init(&request, room, sizeof room);
-    wr_init(&transaction_id, id, sizeof id);
-    if (!hex_read(d->transaction_id, &transaction_id))
-        return;
     struct wr_mark mark = tlv_open(&request, TAG_CANCEL_SESSION);
-    tlv_put(&request, 0x80, wr_view(&transaction_id));
+    tlv_put(&request, 0x80, rd_of(d->id.b, d->id.n));
     tlv_put_uint(&request, 0x81, (uint64_t)d->reason);
     tlv_close(&request, mark);
-    if (ipa_call(d->ipa, &request, &answer, &e) != 0 || tlv_find(answer, 0x81, &error) ||
-        !d->server_has_session)
-        return;
-    post(d, "cancelSession", message_json(d, "cancelSessionResponse", wr_view(&d->ipa->answer)),
-         &e);
+    if (ipa_call(d->ipa, &request, &answer, &e) == 0 && !tlv_find(answer, 0x81, &error) &&
+        d->server_has_session)
+        d->server->cancel(d, wr_view(&d->ipa->answer));
 }
 
 static int tell_result(const struct download *d, struct lab_error *e)
 {
-    const struct rsp_notification *n = &d->result;
+    const struct rsp_notification *n = &d->outcome->result;
     char iccid[ICCID_TEXT_LEN] = "", aid[2 * RSP_AID_MAX + 1], sima[2 * RSP_SIMA_MAX + 1];
 
     hex_text(rd_of(n->sima_response, n->n_sima_response), sima, sizeof sima);
@@ -553,23 +466,69 @@ static int tell_result(const struct download *d, struct lab_error *e)
 
 static int run(struct download *d, struct lab_error *e)
 {
-    if (d->ac.code_required && d->ipa->confirmation_code == NULL)
-        return lab_fail(e, "the activation code asks for --confirmation-code");
     int r = authenticate(d, e);
+
     if (r == 0)
         r = prepare(d, e);
     if (r == 0)
         r = install(d, e);
-    if (r != 0) {
-        if (d->euicc_has_session)
-            cancel(d);
-        return r;
-    }
-    r = tell_result(d, e);
-    if (d->ipa->no_notifications)
-        return r;
+    if (r == 0)
+        return tell_result(d, e);
+    if (d->euicc_has_session)
+        cancel(d);
+    return r;
+}
+
+void download_outcome_init(struct download_outcome *outcome)
+{
+    *outcome = (struct download_outcome){ .has_result = false };
+    wr_init_heap(&outcome->installation_result, MESSAGE_MAX);
+    wr_init_heap(&outcome->refusal, MESSAGE_MAX);
+}
+
+void download_outcome_done(struct download_outcome *outcome)
+{
+    wr_done(&outcome->installation_result);
+    wr_done(&outcome->refusal);
+}
+
+int download_run(struct ipa *ipa, const struct download_server *server, void *ctx,
+                 const struct activation_code *ac, struct download_outcome *ret,
+                 struct lab_error *e)
+{
+    struct download d = { .ipa = ipa,
+                          .server = server,
+                          .ctx = ctx,
+                          .ac = *ac,
+                          .reason = CANCEL_UNDEFINED,
+                          .outcome = ret };
+
+    if (ipa->imei != NULL &&
+        (strlen(ipa->imei) != IMEI_DIGITS || strspn(ipa->imei, "0123456789") != IMEI_DIGITS))
+        return lab_fail(e, "an IMEI has %d digits", IMEI_DIGITS);
+    if (ac->code_required && ipa->confirmation_code == NULL)
+        return lab_fail(e, "the activation code asks for --confirmation-code");
+    wr_init_heap(&d.info1, MESSAGE_MAX);
+    wr_init_heap(&d.message, MESSAGE_MAX);
+    for (size_t i = 0; i < N_FIELDS; i++)
+        wr_init_heap(&d.fields[i], i == FIELD_PACKAGE ? BPP_MAX : MESSAGE_MAX);
+    int r = run(&d, e);
+    for (size_t i = 0; i < N_FIELDS; i++)
+        wr_done(&d.fields[i]);
+    wr_done(&d.message);
+    wr_done(&d.info1);
+    return r;
+}
+
+/* What came of it belongs to the server: the result, and the installation notification. */
+static int send_notifications(struct ipa *ipa, const struct download_outcome *outcome, int r,
+                              struct lab_error *e)
+{
     struct lab_error why;
-    int sent = ipa_notifications_process(d->ipa, (uint64_t)d->result.seq_number, &why);
+
+    if (!outcome->has_result || ipa->no_notifications)
+        return r;
+    int sent = ipa_notifications_process(ipa, (uint64_t)outcome->result.seq_number, &why);
     if (r == 0 && sent != 0) {
         *e = why;
         r = sent;
@@ -579,19 +538,12 @@ static int run(struct download *d, struct lab_error *e)
 
 int ipa_download(struct ipa *ipa, const char *activation_code, struct lab_error *e)
 {
-    struct download d = { .ipa = ipa, .reason = CANCEL_UNDEFINED };
+    struct download_outcome outcome;
+    struct activation_code ac;
 
-    if (ipa->imei != NULL &&
-        (strlen(ipa->imei) != IMEI_DIGITS || strspn(ipa->imei, "0123456789") != IMEI_DIGITS))
-        return lab_fail(e, "an IMEI has %d digits", IMEI_DIGITS);
-    TRY(read_activation_code(activation_code, &d.ac, e));
-    wr_init_heap(&d.metadata, MESSAGE_MAX);
-    wr_init_heap(&d.message, MESSAGE_MAX);
-    wr_init_heap(&d.part, MESSAGE_MAX);
-    int r = run(&d, e);
-    cJSON_Delete(d.answer);
-    wr_done(&d.metadata);
-    wr_done(&d.message);
-    wr_done(&d.part);
+    TRY(activation_code_read(activation_code, &ac, e));
+    download_outcome_init(&outcome);
+    int r = send_notifications(ipa, &outcome, download_direct(ipa, &ac, &outcome, e), e);
+    download_outcome_done(&outcome);
     return r;
 }

@@ -143,8 +143,7 @@ static int send_one(struct ipa *ipa, const struct listed *l, struct lab_error *e
     return r;
 }
 
-/* NotificationSent (5.7.11). */
-static int remove_one(struct ipa *ipa, uint64_t seq_number, struct lab_error *e)
+int ipa_notification_sent(struct ipa *ipa, uint64_t seq_number, struct lab_error *e)
 {
     uint8_t room[32];
     struct wr request;
@@ -168,7 +167,7 @@ static int remove_one(struct ipa *ipa, uint64_t seq_number, struct lab_error *e)
 static int process_one(struct ipa *ipa, const struct listed *l, struct lab_error *e)
 {
     TRY(send_one(ipa, l, e));
-    TRY(remove_one(ipa, l->seq_number, e));
+    TRY(ipa_notification_sent(ipa, l->seq_number, e));
     if (ipa->json)
         ipa_print_json(listed_json(l));
     else
@@ -197,7 +196,7 @@ int ipa_notifications_process(struct ipa *ipa, uint64_t from, struct lab_error *
 
 int ipa_notifications_remove(struct ipa *ipa, uint64_t seq_number, struct lab_error *e)
 {
-    TRY(remove_one(ipa, seq_number, e));
+    TRY(ipa_notification_sent(ipa, seq_number, e));
     if (ipa->json) {
         cJSON *out = cJSON_CreateObject();
         cJSON_AddNumberToObject(out, "removed", (double)seq_number);

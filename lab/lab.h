@@ -11,5 +11,7 @@ enum {
 
 int smdpp_main(int argc, char **argv);
 int ipa_main(int argc, char **argv);
+int terminal_main(int argc, char **argv);
+int eim_main(int argc, char **argv);
 
 #endif

@@ -12,7 +12,9 @@ static const struct {
     const char *summary;
 } subcommands[] = {
     { "smdpp", smdpp_main, "a test SM-DP+: serves profile packages over ES9+" },
+    { "eim", eim_main, "a test eIM: queues work for IoT devices over ESipa" },
     { "ipa", ipa_main, "the device's side: lists, downloads and manages profiles" },
+    { "terminal", terminal_main, "a modem: proactive commands, BIP on sockets" },
 };
 
 static void usage(FILE *out)

@@ -25,6 +25,9 @@ enum {
     TAG_NOTIFICATION_CONFIGURATION = 0xB6,
     TAG_PROFILE_OWNER = 0xB7,
     TAG_PROFILE_POLICY_RULES = 0x99,
+    TAG_FALLBACK_ALLOWED = 0x9F67, /* SGP.32 */
+    TAG_ECALL_INDICATION = 0x9F7B,
+    BOOLEAN_TRUE = 0xFF,
     TAG_SEQUENCE = 0x30,
 };
 
@@ -223,6 +226,24 @@ static bool set_confirmation_code(struct metadata *m, const char *value, const c
     return copy_text(value, m->confirmation_code, sizeof m->confirmation_code);
 }
 
+static bool read_yes_no(const char *value, bool *ret)
+{
+    *ret = strcmp(value, "yes") == 0;
+    return *ret || strcmp(value, "no") == 0;
+}
+
+static bool set_fallback_allowed(struct metadata *m, const char *value, const char *dir)
+{
+    (void)dir;
+    return read_yes_no(value, &m->fallback_allowed);
+}
+
+static bool set_ecall(struct metadata *m, const char *value, const char *dir)
+{
+    (void)dir;
+    return read_yes_no(value, &m->ecall);
+}
+
 static const struct {
     const char *key;
     set_fn *set;
@@ -237,6 +258,8 @@ static const struct {
     { "gid2", set_gid2 },
     { "icon", set_icon },
     { "confirmationCode", set_confirmation_code },
+    { "fallback-allowed", set_fallback_allowed },
+    { "ecall", set_ecall },
 };
 
 static int apply_line(char *line, const char *dir, struct metadata *m, struct lab_error *e)
@@ -322,5 +345,9 @@ void metadata_write(const struct metadata *m, struct wr *ret)
     write_owner(m, ret);
     if (m->ppr != 0)
         tlv_put_bits(ret, TAG_PROFILE_POLICY_RULES, m->ppr);
+    if (m->ecall)
+        tlv_put_u8(ret, TAG_ECALL_INDICATION, BOOLEAN_TRUE);
+    if (m->fallback_allowed)
+        tlv_put_u8(ret, TAG_FALLBACK_ALLOWED, BOOLEAN_TRUE);
     tlv_close(ret, mark);
 }

@@ -50,6 +50,7 @@ struct metadata {
     size_t n_icon; /* 0: none */
     uint8_t icon_type;
     char confirmation_code[METADATA_CODE_LEN]; /* "": none; for the server, not sent */
+    bool fallback_allowed, ecall;              /* SGP.32: told only when TRUE */
 };
 
 /* ICCID and name from the ProfileHeader of a package; class operational, and one notification of

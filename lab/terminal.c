@@ -152,7 +152,7 @@ static int exchange(struct terminal *t, struct rd command, uint16_t *ret_sw)
 }
 
 /* What a good status word announces, once the terminal may be asked. */
-static void listen(struct terminal *t, uint16_t sw)
+static void take_sw(struct terminal *t, uint16_t sw)
 {
     if (!t->profile_sent)
         return;
@@ -177,7 +177,7 @@ static int send_status(struct terminal *t, uint8_t p1)
     TRY(exchange(t, rd_of(status, sizeof status), &sw));
     if (!is_good(sw))
         terminal_note(t, NOTE_CARD, 0, "STATUS: %04X", sw);
-    listen(t, sw);
+    take_sw(t, sw);
     return 0;
 }
 
@@ -233,7 +233,7 @@ static int send_profile(struct terminal *t)
     TRY(exchange(t, rd_of(apdu, 5 + device->n_profile), &sw));
     terminal_note(t, NOTE_CARD, 0, "TERMINAL PROFILE: %04X", sw);
     t->profile_sent = is_good(sw);
-    listen(t, sw);
+    take_sw(t, sw);
     return 0;
 }
 
@@ -317,21 +317,17 @@ static void fetch(struct terminal *t)
     command_run(t, wr_view(&t->response));
 }
 
-static void answer_clear(struct terminal *t, uint8_t result, int info)
-{
-    t->answer.result = result;
-    t->answer.info = info;
-}
-
 int answer(struct terminal *t, uint8_t result)
 {
-    answer_clear(t, result, -1);
+    t->answer.result = result;
+    t->answer.info = -1;
     return ANSWERED;
 }
 
 int answer_info(struct terminal *t, uint8_t result, uint8_t info)
 {
-    answer_clear(t, result, info);
+    t->answer.result = result;
+    t->answer.info = info;
     return ANSWERED;
 }
 
@@ -437,7 +433,7 @@ static int send_response(struct terminal *t)
     }
     TRY(exchange(t, wr_view(&w), &sw));
     tell_response(t, wr_view(&w), sw, text);
-    listen(t, sw);
+    take_sw(t, sw);
     return 0;
 }
 
@@ -502,7 +498,7 @@ static enum sent envelope(struct terminal *t, const char *name, uint8_t template
                                   .text = "" };
     terminal_tell(t, &note);
     t->state = TERMINAL_IDLE;
-    listen(t, sw);
+    take_sw(t, sw);
     if (sw == SW_BUSY) {
         t->quiet_until = terminal_now(t) + QUIET_MS;
         return ++t->busy_tries < BUSY_TRIES ? SENT_BUSY : SENT_LOST;
@@ -838,6 +834,22 @@ void terminal_wake(struct terminal *t)
     t->rested = false;
     if (!t->running)
         event_active(t->timer, EV_TIMEOUT, 0);
+}
+
+static int card_transmit_for(void *ctx, struct rd command, struct wr *ret, uint16_t *ret_sw,
+                             struct lab_error *e)
+{
+    return card_transmit(ctx, command, ret, ret_sw, e);
+}
+
+static int card_reset_for(void *ctx, struct lab_error *e)
+{
+    return card_reset(ctx, e);
+}
+
+struct terminal_card terminal_card_of(struct card *card)
+{
+    return (struct terminal_card){ card_transmit_for, card_reset_for, card };
 }
 
 /* --- its owner -------------------------------------------------------------------------------- */

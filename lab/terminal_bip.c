@@ -40,7 +40,7 @@ enum {
     RECEIVE_MAX = 237, /* what TERMINAL RESPONSE has room for */
     LENGTH_MANY = 0xFF,
     RENOTIFY_MS = 2000,
-    DATAGRAM_MAX = 65536,
+    TYPE_OPEN_CHANNEL = 0x40,
 };
 
 /* --- channels --------------------------------------------------------------------------------- */
@@ -203,9 +203,10 @@ void bip_lost(struct terminal *t)
         struct channel *c = &t->channels[i];
         if (c->state == CHANNEL_FREE || c->state == CHANNEL_DROPPED)
             continue;
-        if (c == t->waiting && t->command.type == 0x40) {
+        if (c == t->waiting && t->command.type == TYPE_OPEN_CHANNEL) {
             t->answer.result = RESULT_BUSY;
             t->answer.info = BUSY_NO_SERVICE;
+            t->answer.objects.n = c->n_refusal;
             free_channel(c);
             answer_done(t);
             continue;
@@ -368,10 +369,10 @@ static void consume(struct channel *c, size_t n)
 
 /* --- links ------------------------------------------------------------------------------------ */
 
-static int flush(struct channel *c);
+static void flush(struct channel *c);
 static void on_writable(evutil_socket_t fd, short what, void *ctx);
 
-static int link_up(struct channel *c)
+static void link_up(struct channel *c)
 {
     struct terminal *t = c->terminal;
     int on = 1;
@@ -385,7 +386,6 @@ static int link_up(struct channel *c)
     terminal_counting(t)->links++;
     terminal_note(t, NOTE_NETWORK, c->id, "link established");
     gate(c, false);
-    return 0;
 }
 
 /* Starts to connect.  0: up or on its way; else a result of class 3A. */
@@ -408,8 +408,10 @@ static int connect_link(struct channel *c)
     c->out = event_new(t->config.base, c->fd, EV_WRITE, on_writable, c);
     if (c->in == NULL || c->out == NULL)
         return BIP_NO_CAUSE;
-    if (connect(c->fd, (const struct sockaddr *)&at, n) == 0)
-        return link_up(c);
+    if (connect(c->fd, (const struct sockaddr *)&at, n) == 0) {
+        link_up(c);
+        return 0;
+    }
     if (errno != EINPROGRESS)
         return BIP_UNREACHABLE;
     c->state = CHANNEL_CONNECTING;
@@ -421,11 +423,13 @@ static int connect_link(struct channel *c)
 static void link_failed(struct channel *c, const char *why)
 {
     struct terminal *t = c->terminal;
-    bool opening = t->waiting == c && t->command.type == 0x40;
+    bool opening = t->waiting == c && t->command.type == TYPE_OPEN_CHANNEL;
 
     terminal_note(t, NOTE_NETWORK, c->id, "no link: %s", why);
     close_link(c);
     wr_clear(&c->tx);
+    if (opening) /* as far as bearer and buffer */
+        t->answer.objects.n = c->n_refusal;
     answer_waiting(c, RESULT_BIP, BIP_UNREACHABLE);
     if (opening) {
         free_channel(c);
@@ -455,7 +459,7 @@ static void connected(struct channel *c)
     struct terminal *t = c->terminal;
 
     link_up(c);
-    if (t->waiting == c && t->command.type == 0x40) {
+    if (t->waiting == c && t->command.type == TYPE_OPEN_CHANNEL) {
         answer_opened(c);
         answer_waiting(c, t->answer.result, t->answer.info);
         return;
@@ -499,18 +503,20 @@ static void sent_all(struct channel *c, size_t n)
     c->tx_sent = 0;
     if (rate > 0)
         t->answer.at = terminal_now(t) + n * 1000 / rate;
-    object_put_u8(&t->answer.objects, OBJECT_CHANNEL_DATA_LENGTH, length_octet(c->buffer));
+    if (t->waiting == c)
+        object_put_u8(&t->answer.objects, OBJECT_CHANNEL_DATA_LENGTH, length_octet(c->buffer));
     answer_waiting(c, RESULT_OK, -1);
     maybe_close(c);
 }
 
-static int flush_datagram(struct channel *c)
+static void flush_datagram(struct channel *c)
 {
     size_t n = c->tx.n;
 
-    if (drops_datagram(c)) {
+    if (drops_datagram(c)) { /* behind the card's antenna: it counts */
+        carry(c, true, wr_view(&c->tx));
         sent_all(c, n);
-        return 0;
+        return;
     }
     ssize_t r = send(c->fd, c->tx.p, n, MSG_NOSIGNAL);
     if (r < 0 && errno == ECONNREFUSED) /* an ICMP error about one before */
@@ -519,38 +525,38 @@ static int flush_datagram(struct channel *c)
         wr_clear(&c->tx);
         c->sending = false;
         answer_waiting(c, RESULT_BIP, BIP_NO_CAUSE);
-        return 0;
+        return;
     }
     if (r >= 0)
         carry(c, true, wr_view(&c->tx));
     sent_all(c, n);
-    return 0;
 }
 
 /* Writes what is there; the rest when the socket takes it. */
-static int flush(struct channel *c)
+static void flush(struct channel *c)
 {
     if (!c->sending)
-        return 0;
-    if (c->udp)
-        return flush_datagram(c);
+        return;
+    if (c->udp) {
+        flush_datagram(c);
+        return;
+    }
     while (c->tx_sent < c->tx.n) {
         ssize_t n = send(c->fd, c->tx.p + c->tx_sent, c->tx.n - c->tx_sent, MSG_NOSIGNAL);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             event_add(c->out, NULL);
-            return 0;
+            return;
         }
         if (n < 0) {
             if (errno == EINTR)
                 continue;
             lose_link(c, strerror(errno));
-            return 0;
+            return;
         }
         carry(c, true, rd_of(c->tx.p + c->tx_sent, (size_t)n));
         c->tx_sent += (size_t)n;
     }
     sent_all(c, c->tx.n);
-    return 0;
 }
 
 /* --- deadlines -------------------------------------------------------------------------------- */
@@ -778,6 +784,7 @@ int bip_open(struct terminal *t, const struct command *command)
         return answer_info(t, RESULT_BUSY, BUSY_NO_CAUSE);
     t->answer.objects.n = 0;
     put_opening(t, &o, buffer);
+    c->n_refusal = t->answer.objects.n;
     put_addresses(t, command, &o, c);
     terminal_about(t, "channel %u", c->id);
     answer(t, buffer == wanted ? RESULT_OK : RESULT_MODIFIED);

@@ -33,8 +33,9 @@ struct channel {
     size_t n_rx;
     size_t datagrams[BIP_DATAGRAMS_MAX]; /* what is left of each in rx */
     size_t n_datagrams;
-    bool link_lost; /* but what was received before may be fetched */
-    bool gated;     /* reads nothing: the buffer is full, or the link is slow */
+    bool link_lost;   /* but what was received before may be fetched */
+    bool gated;       /* reads nothing: the buffer is full, or the link is slow */
+    size_t n_refusal; /* octets that go into an answer without a channel, too */
     bool data_due, status_due;
     uint64_t renotify_at, slow_until, deadline; /* UINT64_MAX: none */
     uint64_t carried;                           /* octets since it was opened, both ways */

@@ -7,6 +7,7 @@
 
 #include "applets/applets.h"
 #include "applets/ecasd/ecasd.h"
+#include "applets/isdr/eim.h"
 #include "applets/isdr/preload.h"
 #include "certs/pki.h"
 #include "os/euicc.h"
@@ -279,7 +280,7 @@ static int personalise(struct nvm *nvm, struct crypto *c, const struct pki *pki,
     return err;
 }
 
-/* --- settings and profiles --- */
+/* --- settings, profiles and eIMs --- */
 
 static int store_settings(struct nvm *nvm, const struct softeuicc_new *how,
                           char error[SOFTEUICC_ERROR_LEN])
@@ -311,9 +312,38 @@ static const char *curves_of(const struct softeuicc_new *how)
     return curves;
 }
 
-/* Through a card that is on: profiles go in as they would later. */
-static int install_profiles(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *how,
-                            struct trace trace, char error[SOFTEUICC_ERROR_LEN])
+static int refuse_item(const char *what, size_t i, const char *why, char error[SOFTEUICC_ERROR_LEN])
+{
+    snprintf(error, SOFTEUICC_ERROR_LEN, "%s %zu: %s", what, i + 1, why);
+    return ERR_INPUT;
+}
+
+static int put_in_profiles(struct euicc *e, const struct softeuicc_new *how,
+                           char error[SOFTEUICC_ERROR_LEN])
+{
+    for (size_t i = 0; i < how->n_profiles; i++) {
+        const char *words = how->profile_words != NULL ? how->profile_words[i] : NULL;
+        const char *why = isdr_preload(e, rd_of(how->profiles[i].p, how->profiles[i].n), words);
+        if (why != NULL)
+            return refuse_item("profile", i, why, error);
+    }
+    return 0;
+}
+
+static int put_in_eims(struct euicc *e, const struct softeuicc_new *how,
+                       char error[SOFTEUICC_ERROR_LEN])
+{
+    for (size_t i = 0; i < how->n_eims; i++) {
+        const char *why = eim_preload(e, rd_of(how->eims[i].p, how->eims[i].n));
+        if (why != NULL)
+            return refuse_item("eIM", i, why, error);
+    }
+    return 0;
+}
+
+/* Through a card that is on: profiles and eIMs go in as they would later. */
+static int put_in_all(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *how,
+                      struct trace trace, char error[SOFTEUICC_ERROR_LEN])
 {
     struct euicc e;
     int err = euicc_init(&e, *nvm, c, trace, applets, n_applets);
@@ -323,13 +353,10 @@ static int install_profiles(struct nvm **nvm, struct crypto *c, const struct sof
         return err;
     }
     err = euicc_power_on(&e);
-    for (size_t i = 0; i < how->n_profiles && err == 0; i++) {
-        const char *why = isdr_preload(&e, rd_of(how->profiles[i].p, how->profiles[i].n));
-        if (why != NULL) {
-            snprintf(error, SOFTEUICC_ERROR_LEN, "profile %zu: %s", i + 1, why);
-            err = ERR_INPUT;
-        }
-    }
+    if (err == 0)
+        err = put_in_profiles(&e, how, error);
+    if (err == 0)
+        err = put_in_eims(&e, how, error);
     euicc_power_off(&e);
     e.nvm = NULL; /* stays the caller's */
     euicc_done(&e);
@@ -355,6 +382,6 @@ int manufacture(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *
     if (err == 0)
         err = nvm_commit(*nvm);
     if (err == 0)
-        err = install_profiles(nvm, c, how, trace, error);
+        err = put_in_all(nvm, c, how, trace, error);
     return err;
 }

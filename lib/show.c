@@ -9,6 +9,8 @@
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdr/profile_store.h"
 #include "lib/show_files.h"
+#include "lib/show_iot.h"
+#include "lib/show_json.h"
 #include "os/euicc.h"
 #include "os/tlv.h"
 
@@ -19,39 +21,6 @@ enum {
 
 /* --- the tree --- */
 
-static void add_hex(cJSON *to, const char *name, struct rd v)
-{
-    char text[2 * 64 + 1] = "";
-
-    for (size_t i = 0; i < v.n && i < 64; i++)
-        snprintf(text + 2 * i, 3, "%02X", v.p[i]);
-    cJSON_AddStringToObject(to, name, text);
-}
-
-static void add_text(cJSON *to, const char *name, struct rd v)
-{
-    char text[256];
-
-    snprintf(text, sizeof text, "%.*s", (int)v.n, v.n > 0 ? (const char *)v.p : "");
-    cJSON_AddStringToObject(to, name, text);
-}
-
-/* Digits as printed on cards: nibbles swapped back, padding dropped. */
-static void add_iccid(cJSON *to, struct rd iccid)
-{
-    char digits[2 * ICCID_LEN + 1];
-    size_t n = 0;
-
-    for (size_t i = 0; i < iccid.n && i < ICCID_LEN; i++) {
-        digits[n++] = "0123456789ABCDEF"[iccid.p[i] & 0xF];
-        digits[n++] = "0123456789ABCDEF"[iccid.p[i] >> 4];
-    }
-    while (n > 0 && digits[n - 1] == 'F')
-        n--;
-    digits[n] = '\0';
-    cJSON_AddStringToObject(to, "iccid", digits);
-}
-
 static int add_profile(cJSON *list, struct euicc *e, const struct profile *p, uint16_t enabled)
 {
     static const char *const classes[] = { "test", "provisioning", "operational" };
@@ -59,16 +28,17 @@ static int add_profile(cJSON *list, struct euicc *e, const struct profile *p, ui
     uint8_t aid[AID_MAX_LEN];
     struct tlv t;
 
-    add_iccid(one, p->iccid);
+    show_add_iccid(one, "iccid", p->iccid);
     cJSON_AddStringToObject(one, "state", p->index == enabled ? "enabled" : "disabled");
     cJSON_AddStringToObject(one, "class",
                             p->profile_class < N_ELEMS(classes) ? classes[p->profile_class] : "?");
-    add_text(one, "name", tlv_find(p->metadata, TAG_PROFILE_NAME, &t) ? t.value : rd_of(NULL, 0));
-    add_text(one, "provider",
-             tlv_find(p->metadata, TAG_SERVICE_PROVIDER_NAME, &t) ? t.value : rd_of(NULL, 0));
-    add_text(one, "nickname", p->nickname);
+    show_add_text(one, "name",
+                  tlv_find(p->metadata, TAG_PROFILE_NAME, &t) ? t.value : rd_of(NULL, 0));
+    show_add_text(one, "provider",
+                  tlv_find(p->metadata, TAG_SERVICE_PROVIDER_NAME, &t) ? t.value : rd_of(NULL, 0));
+    show_add_text(one, "nickname", p->nickname);
     isdp_aid(p->index, aid);
-    add_hex(one, "aid", rd_of(aid, sizeof aid));
+    show_add_hex(one, "aid", rd_of(aid, sizeof aid));
     cJSON_AddNumberToObject(one, "octets", (double)p->size);
     cJSON_AddBoolToObject(one, "ppr1", (p->pprs & PPR1_NO_DISABLE) != 0);
     cJSON_AddBoolToObject(one, "ppr2", (p->pprs & PPR2_NO_DELETE) != 0);
@@ -124,7 +94,7 @@ static void add_cis(cJSON *to, const struct euicc *e)
     for (int i = 0; i < ecasd_ci_count(e); i++) {
         cJSON *one = cJSON_CreateObject();
         cJSON_AddStringToObject(one, "curve", curve_name(ecasd_ci_curve(e, i)));
-        add_hex(one, "pkid", ecasd_ci_pkid(e, i));
+        show_add_hex(one, "pkid", ecasd_ci_pkid(e, i));
         cJSON_AddItemToArray(list, one);
     }
 }
@@ -142,28 +112,17 @@ static int build(cJSON *root, struct euicc *e)
 {
     uint8_t atr[ATR_MAX_LEN];
 
-    add_hex(root, "eid", rd_of(ecasd_eid(e), EID_LEN));
-    add_hex(root, "atr", rd_of(atr, euicc_atr(e, atr)));
+    show_add_hex(root, "eid", rd_of(ecasd_eid(e), EID_LEN));
+    show_add_hex(root, "atr", rd_of(atr, euicc_atr(e, atr)));
     TRY(add_profiles(root, e));
     TRY(add_counts(root, e));
+    TRY(show_iot_add(root, e));
     add_cis(root, e);
     add_settings(root, e);
     return 0;
 }
 
 /* --- the text --- */
-
-static const char *string_of(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItem(object, name);
-
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
-static double number_of(const cJSON *object, const char *name)
-{
-    return cJSON_GetNumberValue(cJSON_GetObjectItem(object, name));
-}
 
 static void print_profiles(FILE *out, const cJSON *root)
 {
@@ -172,14 +131,13 @@ static void print_profiles(FILE *out, const cJSON *root)
     fprintf(out, "profiles       %d\n", cJSON_GetArraySize(list));
     cJSON_ArrayForEach(one, list)
     {
-        fprintf(out, "  %-20s %-8s %-12s %s", string_of(one, "iccid"), string_of(one, "state"),
-                string_of(one, "class"), string_of(one, "name"));
-        if (string_of(one, "nickname")[0] != '\0')
-            fprintf(out, " (%s)", string_of(one, "nickname"));
-        fprintf(out, "\n    AID %s, %.0f octets%s%s\n", string_of(one, "aid"),
-                number_of(one, "octets"),
-                cJSON_IsTrue(cJSON_GetObjectItem(one, "ppr1")) ? ", PPR1" : "",
-                cJSON_IsTrue(cJSON_GetObjectItem(one, "ppr2")) ? ", PPR2" : "");
+        fprintf(out, "  %-20s %-8s %-12s %s", show_string(one, "iccid"), show_string(one, "state"),
+                show_string(one, "class"), show_string(one, "name"));
+        if (show_string(one, "nickname")[0] != '\0')
+            fprintf(out, " (%s)", show_string(one, "nickname"));
+        fprintf(out, "\n    AID %s, %.0f octets%s%s\n", show_string(one, "aid"),
+                show_number(one, "octets"), show_is(one, "ppr1") ? ", PPR1" : "",
+                show_is(one, "ppr2") ? ", PPR2" : "");
         show_files_print(out, one);
     }
 }
@@ -188,14 +146,15 @@ static void print_text(FILE *out, const cJSON *root)
 {
     const cJSON *one;
 
-    fprintf(out, "EID            %s\n", string_of(root, "eid"));
-    fprintf(out, "ATR            %s\n", string_of(root, "atr"));
-    cJSON_ArrayForEach(one, cJSON_GetObjectItem(root, "certificate_issuers"))
-        fprintf(out, "CI             %s on %s\n", string_of(one, "pkid"), string_of(one, "curve"));
+    fprintf(out, "EID            %s\n", show_string(root, "eid"));
+    fprintf(out, "ATR            %s\n", show_string(root, "atr"));
+    cJSON_ArrayForEach(one, cJSON_GetObjectItem(root, "certificate_issuers")) fprintf(
+        out, "CI             %s on %s\n", show_string(one, "pkid"), show_string(one, "curve"));
     print_profiles(out, root);
-    fprintf(out, "memory         %.0f octets free\n", number_of(root, "octets_free"));
+    fprintf(out, "memory         %.0f octets free\n", show_number(root, "octets_free"));
     fprintf(out, "notifications  %.0f pending, last sequence number %.0f\n",
-            number_of(root, "notifications_pending"), number_of(root, "last_sequence_number"));
+            show_number(root, "notifications_pending"), show_number(root, "last_sequence_number"));
+    show_iot_print(out, root);
     fprintf(out, "settings\n");
     cJSON_ArrayForEach(one, cJSON_GetObjectItem(root, "settings"))
         fprintf(out, "  %s=%s\n", one->string, one->valuestring);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "os/access.h"
 #include "os/crypto.h"
 #include "os/err.h"
 #include "os/fs.h"
@@ -14,17 +15,6 @@ enum {
     RULES_MAX = 512,
     MAX_NESTING = 4,
     PATH_MAX_LEN = 64,
-    FID_ARR_MF = 0x2F06,
-
-    TAG_AM_BITS = 0x80, /* access mode data objects, ISO 7816-4 5.4.3.2 */
-    TAG_AM_INS = 0x84,
-    TAG_SC_ALWAYS = 0x90,
-    TAG_SC_NEVER = 0x97,
-    TAG_SC_PIN = 0xA4,
-    TAG_SC_OR = 0xA0,
-    TAG_SC_AND = 0xA7,
-    TAG_SC_NOT = 0xAF,
-    TAG_KEY_REFERENCE = 0x83,
 };
 
 /* One profile while it is shown. */
@@ -102,7 +92,7 @@ static void put_instruction(struct wr *w, uint8_t ins)
     put_text(w, text);
 }
 
-static void put_modes(struct wr *w, uint8_t bits, bool is_df)
+static void put_bits(struct wr *w, uint8_t bits, bool is_df)
 {
     const char *comma = "";
 
@@ -116,103 +106,107 @@ static void put_modes(struct wr *w, uint8_t bits, bool is_df)
     }
 }
 
-static void put_condition(struct wr *w, const struct tlv *sc, unsigned nesting);
-
-/* " or ", " and " between the conditions; " nor " stands before the first one, too. */
-static void put_conditions(struct wr *w, struct rd list, const char *between, unsigned nesting)
+static void put_mode(struct wr *w, const struct access_rule *rule, bool is_df)
 {
-    bool nor = strcmp(between, " nor ") == 0;
-    struct tlv sc;
+    uint8_t bits = access_rule_bits(rule), ins = 0;
+    size_t n = 0;
 
-    put_text(w, "(");
-    for (size_t i = 0; tlv_get(&list, &sc) == 0; i++) {
-        if (i > 0 || nor)
-            put_text(w, between);
-        put_condition(w, &sc, nesting + 1);
+    put_bits(w, bits, is_df);
+    for (; access_rule_ins(rule, n, &ins); n++) {
+        put_text(w, n > 0 ? ", " : "");
+        put_instruction(w, ins);
     }
-    put_text(w, ")");
-}
-
-static void put_condition(struct wr *w, const struct tlv *sc, unsigned nesting)
-{
-    struct tlv reference;
-
-    if (nesting > MAX_NESTING)
-        put_text(w, "...");
-    else if (sc->tag == TAG_SC_ALWAYS)
-        put_text(w, "always");
-    else if (sc->tag == TAG_SC_NEVER)
-        put_text(w, "never");
-    else if (sc->tag == TAG_SC_OR)
-        put_conditions(w, sc->value, " or ", nesting);
-    else if (sc->tag == TAG_SC_AND)
-        put_conditions(w, sc->value, " and ", nesting);
-    else if (sc->tag == TAG_SC_NOT)
-        put_conditions(w, sc->value, " nor ", nesting);
-    else if (sc->tag == TAG_SC_PIN && tlv_find(sc->value, TAG_KEY_REFERENCE, &reference) &&
-             reference.value.n == 1)
-        put_reference(w, reference.value.p[0]);
-    else
+    if (bits == 0 && n == 0)
         put_text(w, "?");
 }
 
-/* A record of EF.ARR: access modes and their condition in turn, FF behind the last. */
+static void put_conditions(struct wr *w, struct rd list, const char *between, unsigned nesting);
+
+static void put_condition(struct wr *w, const struct access_condition *c, unsigned nesting)
+{
+    static const char *const between[] = {
+        [ACCESS_ANY_OF] = " or ", [ACCESS_ALL_OF] = " and ", [ACCESS_NONE_OF] = " nor "
+    };
+
+    switch (c->sort) {
+    case ACCESS_ALWAYS:
+        put_text(w, "always");
+        break;
+    case ACCESS_NEVER:
+        put_text(w, "never");
+        break;
+    case ACCESS_PIN:
+        put_reference(w, c->reference);
+        break;
+    case ACCESS_ANY_OF:
+    case ACCESS_ALL_OF:
+    case ACCESS_NONE_OF:
+        put_text(w, "(");
+        if (nesting < MAX_NESTING)
+            put_conditions(w, c->list, between[c->sort], nesting + 1);
+        else
+            put_text(w, "...");
+        put_text(w, ")");
+        break;
+    case ACCESS_BEYOND_TERMINAL:
+    case ACCESS_UNKNOWN:
+        put_text(w, "?");
+        break;
+    }
+}
+
+/* " nor " stands before the first one, too. */
+static void put_conditions(struct wr *w, struct rd list, const char *between, unsigned nesting)
+{
+    bool nor = strcmp(between, " nor ") == 0;
+    struct access_condition c;
+
+    for (size_t i = 0; access_next_condition(&list, &c); i++) {
+        if (i > 0 || nor)
+            put_text(w, between);
+        put_condition(w, &c, nesting);
+    }
+}
+
+/* A record of EF.ARR. */
 static void put_rules(struct wr *w, struct rd record, bool is_df)
 {
     const char *semicolon = "";
-    struct tlv am, sc;
+    struct access_rule rule;
 
-    while (record.n > 0 && record.p[0] != 0xFF && tlv_get(&record, &am) == 0 &&
-           tlv_get(&record, &sc) == 0) {
+    while (access_next_rule(&record, &rule)) {
         put_text(w, semicolon);
-        if (am.tag == TAG_AM_BITS && am.value.n == 1)
-            put_modes(w, am.value.p[0], is_df);
-        else if (am.tag == TAG_AM_INS && am.value.n == 1)
-            put_instruction(w, am.value.p[0]);
-        else
-            put_text(w, "?");
+        put_mode(w, &rule, is_df);
         put_text(w, " ");
-        put_condition(w, &sc, 0);
+        put_conditions(w, rule.conditions, " or ", 0);
         semicolon = "; ";
     }
 }
 
-/* The EF.ARR that a file refers to, as os/access.c finds it. */
-static uint16_t find_arr(const struct fs *fs, uint16_t node)
-{
-    const struct fs_node *n = &fs->nodes[node];
-    uint16_t df = node == FS_MF || n->arr_fid == FID_ARR_MF ? FS_MF : n->parent;
-    uint16_t arr = fs_child(fs, df, n->arr_fid);
-
-    while (arr == FS_NONE && df != fs_application(fs, df)) {
-        df = fs->nodes[df].parent;
-        arr = fs_child(fs, df, n->arr_fid);
-    }
-    return arr;
-}
-
 /* --- the tree --------------------------------------------------------------------------------- */
 
-static int add_rules(cJSON *to, const struct shown *s, uint16_t node)
+/* A record of EF.ARR that a file refers to: which, and its rules in words. */
+static int add_rules(cJSON *to, const struct shown *s, uint16_t node, uint8_t which,
+                     const char *arr, const char *rules)
 {
     const struct fs_node *n = &s->fs.nodes[node];
     uint8_t record[FS_MAX_RECORD];
     char text[RULES_MAX + 1];
     struct wr in, out;
-    uint16_t arr = find_arr(&s->fs, node);
+    bool found;
 
-    if (n->arr_record == 0)
+    if (which == 0)
         return 0;
-    snprintf(text, sizeof text, "%04X/%02X", n->arr_fid, n->arr_record);
-    cJSON_AddStringToObject(to, "arr", text);
-    if (arr == FS_NONE || n->arr_record > fs_records(&s->fs.nodes[arr]))
-        return 0;
+    snprintf(text, sizeof text, "%04X/%02X", n->arr_fid, which);
+    cJSON_AddStringToObject(to, arr, text);
     wr_init(&in, record, sizeof record);
     wr_init(&out, text, RULES_MAX);
-    TRY(fs_read_record(&s->fs, s->e->nvm, arr, n->arr_record, &in));
+    TRY(access_read_rules(&s->fs, s->e->nvm, node, which, &in, &found));
+    if (!found)
+        return 0;
     put_rules(&out, wr_view(&in), fs_is_df(n));
     text[out.n] = '\0';
-    cJSON_AddStringToObject(to, "rules", text);
+    cJSON_AddStringToObject(to, rules, text);
     return 0;
 }
 
@@ -272,7 +266,9 @@ static cJSON *node_object(const struct shown *s, uint16_t node, int *err)
         add_ef(one, s, node);
     cJSON_AddStringToObject(one, "life_cycle", life_cycle_word(n->life_cycle));
     if (*err == 0)
-        *err = add_rules(one, s, node);
+        *err = add_rules(one, s, node, n->arr_record, "arr", "rules");
+    if (*err == 0)
+        *err = add_rules(one, s, node, n->arr_record_se00, "arr_se00", "rules_se00");
     if (fs_is_df(n))
         cJSON_AddArrayToObject(one, "files");
     return one;
@@ -483,6 +479,8 @@ static void print_file(FILE *out, const cJSON *file, int level)
         fprintf(out, " %s", string_of(file, "life_cycle"));
     if (string_of(file, "arr")[0] != '\0')
         fprintf(out, " %s: %s", string_of(file, "arr"), string_of(file, "rules"));
+    if (string_of(file, "arr_se00")[0] != '\0')
+        fprintf(out, " SE00 %s: %s", string_of(file, "arr_se00"), string_of(file, "rules_se00"));
     if (string_of(file, "link_to")[0] != '\0')
         fprintf(out, " -> %s", string_of(file, "link_to"));
     fputc('\n', out);

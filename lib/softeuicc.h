@@ -70,6 +70,11 @@ struct softeuicc_new {
     size_t n_settings;
     const struct softeuicc_bytes *profiles; /* profile packages (UPP, DER), installed disabled */
     size_t n_profiles;
+    /* Of each profile: class=test|provisioning|operational, fallback-allowed, fallback, ecall,
+     * enabled, separated by commas; NULL, or a NULL among them: none. */
+    const char *const *profile_words;
+    const struct softeuicc_bytes *eims; /* EimConfigurationData or AddInitialEimRequest, DER */
+    size_t n_eims;
 };
 
 /* Makes a card in a new file (mode 0600) and closes it.  An existing file is left alone: an error.

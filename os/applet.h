@@ -64,6 +64,11 @@ struct applet {
      * error; appends WRAP_MAX octets at most.  0 or a fault. */
     int (*unwrap)(struct session *s, struct apdu *a);
     int (*wrap)(struct session *s, uint16_t sw, struct wr *rsp);
+    /* The storage that profiles share, of which one applet keeps account: octets that are free, and
+     * that the files of the mounted profile are so many more or, below 0, fewer.  What it stores
+     * is committed with them.  0, ERR_SPACE or another fault. */
+    int (*free_room)(struct euicc *e, uint64_t *ret);
+    int (*take_room)(struct euicc *e, int64_t octets);
     /* ENVELOPE: ENVELOPE_NOT_MINE when it is for somebody else. */
     int (*envelope)(struct session *s, struct rd data, struct wr *rsp);
 };

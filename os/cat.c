@@ -205,6 +205,21 @@ bool cat_withdraw(struct cat *c, struct cat_command *command)
     return false;
 }
 
+void cat_profile_changed(struct cat *c)
+{
+    for (size_t i = 0; i < CAT_QUEUE_MAX; i++) {
+        struct cat_command *command = &c->own[i].command;
+        if (!command->queued || command->type == CAT_REFRESH)
+            continue;
+        if (c->due == command && !c->fetched) {
+            c->due = NULL;
+            command->queued = false;
+        } else {
+            (void)cat_withdraw(c, command);
+        }
+    }
+}
+
 /* The first in the line becomes what 91xx announces. */
 static void announce_next(struct cat *c)
 {

@@ -228,6 +228,10 @@ bool cat_allows(const struct cat *c, enum cat_facility facility);
 /* How many channels the terminal has (TS 102 223 5.2, 13th octet). */
 unsigned cat_channel_count(const struct cat *c);
 
+/* Another profile's files are the card's: what the old one's applications still wanted from the
+ * terminal is dropped, but for REFRESH, which is about the change, and what was fetched already. */
+void cat_profile_changed(struct cat *c);
+
 /* A proactive session is going on: ES10c functions that need REFRESH answer catBusy. */
 bool cat_is_busy(const struct cat *c);
 

@@ -53,6 +53,7 @@ struct crypto {
     EVP_MAC_CTX *cmac_ctx;
     EVP_PKEY_CTX *keygen[N_CURVES]; /* made when first needed */
     EVP_PKEY *parameters[N_CURVES]; /* likewise: a key without a key, to copy the curve from */
+    bool fails;                     /* crypto_fail_random() */
     bool seeded;
     uint8_t seed[SHA256_LEN];
     uint64_t seeded_blocks; /* handed out so far */
@@ -234,8 +235,15 @@ static int refill(struct crypto *c, EVP_RAND_CTX *generator, uint8_t label)
     return done ? 0 : failed(ERR_CRYPTO);
 }
 
+void crypto_fail_random(struct crypto *c, bool fail)
+{
+    c->fails = fail;
+}
+
 int crypto_before_random(struct crypto *c)
 {
+    if (c->fails)
+        return ERR_CRYPTO;
     if (!c->seeded)
         return 0;
     c->seeded_blocks++;

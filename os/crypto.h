@@ -55,6 +55,10 @@ void crypto_free(struct crypto **c);
 
 int crypto_random(struct crypto *c, uint8_t *ret, size_t n);
 
+/* For tests, as nvm_cut_after() is: from now on whatever needs random octets fails with ERR_CRYPTO,
+ * or no longer does. */
+void crypto_fail_random(struct crypto *c, bool fail);
+
 /* Constant time. */
 bool crypto_equal(const void *a, const void *b, size_t n);
 

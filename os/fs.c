@@ -20,10 +20,11 @@ enum {
     TREE_VERSION = 1,
     TREE_HEAD = 3, /* version, number of rows */
     ROW_FIXED = 24,
-    ROW_MAX = ROW_FIXED + FS_AID_MAX + FS_MAX_PINS,
+    ROW_MAX = ROW_FIXED + 1 + FS_AID_MAX + FS_MAX_PINS,
     ROW_KIND = 0x07,
     ROW_SHAREABLE = 0x80,
     ROW_DELETED = 0x40,
+    ROW_SE00 = 0x20, /* one octet more: arr_record_se00 */
     SFI_MAX = 30,
     UNWRITTEN = 0xFF, /* what contents are before anybody writes them */
 };
@@ -146,7 +147,7 @@ static void put_row(struct wr *w, const struct fs_node *n)
 {
     put_number(w,
                (unsigned)n->kind | (n->shareable ? ROW_SHAREABLE : 0u) |
-                   (n->deleted ? ROW_DELETED : 0u),
+                   (n->deleted ? ROW_DELETED : 0u) | (n->arr_record_se00 != 0 ? ROW_SE00 : 0u),
                1);
     put_number(w, n->fid, 2);
     put_number(w, n->parent, 2);
@@ -159,6 +160,8 @@ static void put_row(struct wr *w, const struct fs_node *n)
     put_number(w, n->max_size, 4);
     put_number(w, n->arr_fid, 2);
     put_number(w, n->arr_record, 1);
+    if (n->arr_record_se00 != 0)
+        put_number(w, n->arr_record_se00, 1);
     put_number(w, n->aid_len, 1);
     wr_put(w, n->aid, n->aid_len);
     put_number(w, n->n_pins, 1);
@@ -220,6 +223,8 @@ static bool take_row(struct rd *in, struct fs_node *ret)
     ret->max_size = take_number(in, 4, &ok);
     ret->arr_fid = (uint16_t)take_number(in, 2, &ok);
     ret->arr_record = take_octet(in, &ok);
+    if (flags & ROW_SE00)
+        ret->arr_record_se00 = take_octet(in, &ok);
     ret->aid_len = take_octets(in, ret->aid, FS_AID_MAX, &ok);
     ret->n_pins = take_octets(in, ret->pins, FS_MAX_PINS, &ok);
     return ok && is_sound(ret);
@@ -353,14 +358,25 @@ int fs_store(struct fs *fs, struct nvm *nvm)
     return fs_store_tree(fs, nvm);
 }
 
+static uint64_t row_size(const struct fs_node *n)
+{
+    return ROW_FIXED + (n->arr_record_se00 != 0 ? 1u : 0u) + (uint64_t)n->aid_len + n->n_pins;
+}
+
+uint64_t fs_node_size(const struct fs_node *n)
+{
+    return row_size(n) + (fs_is_df(n) ? 0 : n->size);
+}
+
 uint64_t fs_stored_size(const struct fs *fs)
 {
     uint64_t sum = TREE_HEAD;
 
     for (size_t i = 0; i < fs->n; i++) {
         const struct fs_node *n = &fs->nodes[i];
-        sum += ROW_FIXED + (uint64_t)n->aid_len + n->n_pins;
-        if (!n->stored && keeps_body(fs, (uint16_t)i))
+        if (!n->deleted)
+            sum += row_size(n);
+        if (keeps_body(fs, (uint16_t)i))
             sum += n->size;
     }
     return sum;

@@ -61,12 +61,13 @@ struct fs_node {
     uint8_t life_cycle;
     bool shareable;
     uint8_t special;
-    uint8_t sfi;        /* 1 to 30; 0: none */
-    uint8_t record_len; /* LINEAR, CYCLIC */
-    uint32_t size;      /* octets of contents; BER-TLV: reserved, FF behind the last TLV */
-    uint32_t max_size;  /* BER-TLV: 0 for unlimited within the card */
-    uint16_t arr_fid;   /* security attributes by reference: EF.ARR ... */
-    uint8_t arr_record; /* ... and its record; 0: none, nothing is allowed */
+    uint8_t sfi;             /* 1 to 30; 0: none */
+    uint8_t record_len;      /* LINEAR, CYCLIC */
+    uint32_t size;           /* octets of contents; BER-TLV: reserved, FF behind the last TLV */
+    uint32_t max_size;       /* BER-TLV: 0 for unlimited within the card */
+    uint16_t arr_fid;        /* security attributes by reference: EF.ARR ... */
+    uint8_t arr_record;      /* ... and its record; 0: none, nothing is allowed */
+    uint8_t arr_record_se00; /* in security environment 00 in its place; 0: the same one */
     uint8_t aid[FS_AID_MAX], aid_len;  /* ADF */
     uint8_t pins[FS_MAX_PINS], n_pins; /* MF, DF, ADF: key references */
     bool deleted;                      /* the number is free again */
@@ -92,8 +93,9 @@ int fs_store(struct fs *fs, struct nvm *nvm);
 /* Stores the tree alone, after members of nodes changed. */
 int fs_store_tree(const struct fs *fs, struct nvm *nvm);
 
-/* Octets that tree and staged bodies will take in the storage. */
+/* Octets that the tree and the contents of all files take in the storage; those of one file. */
 uint64_t fs_stored_size(const struct fs *fs);
+uint64_t fs_node_size(const struct fs_node *n);
 
 /* --- building and changing --------------------------------------------------------------- */
 

@@ -24,9 +24,6 @@ enum {
 
     OBJECT_MAX = 32,
     LEFT_SHOWN_MAX = 15, /* 63Cx has one digit */
-
-    FIRST_APPLICATION_PIN = 0x01, /* TS 102 221 9.4.2 */
-    LAST_APPLICATION_PIN = 0x08,
 };
 
 /* --- objects ---------------------------------------------------------------------------------- */
@@ -427,8 +424,8 @@ int pin_replace(struct nvm *nvm, const char *prefix, struct pin_status *s, const
     if (!found)
         return SW_REFERENCE_NOT_FOUND;
     crypto_wipe(&universal, sizeof universal);
-    if (pin->reference < FIRST_APPLICATION_PIN || pin->reference > LAST_APPLICATION_PIN ||
-        !is_enabled(pin) || !(pin->attributes & PIN_DISABLEABLE))
+    if (!pin_is_application_pin(pin->reference) || !is_enabled(pin) ||
+        !(pin->attributes & PIN_DISABLEABLE))
         return SW_CONDITIONS_OF_USE;
     TRY(guess_pin(nvm, prefix, s, pin, value));
     TRY(settle_replaced(nvm, prefix, pin));

@@ -33,6 +33,12 @@ struct pin {
     bool replaced; /* disabled, and the universal PIN is asked for in its place */
 };
 
+/* Global PINs that applications are opened with (TS 102 221 9.5.1). */
+static inline bool pin_is_application_pin(uint8_t reference)
+{
+    return reference >= 0x01 && reference <= 0x08;
+}
+
 struct puk {
     uint8_t reference;
     uint8_t value[PIN_LEN];

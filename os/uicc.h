@@ -60,7 +60,7 @@ static inline bool uicc_has_files(const struct uicc *u)
 bool uicc_is_deactivated(const struct fs_node *n);
 bool uicc_is_terminated(const struct fs_node *n);
 
-/* Traces why a command is refused; returns sw. */
+/* Traces why a command, the selected applet's or the UICC's, is refused; returns sw. */
 int uicc_refuse(const struct session *s, const struct apdu *a, int sw, const char *why);
 
 /* Who this session is to access rules. */
@@ -94,7 +94,9 @@ int uicc_parse_fcp(struct rd fcp, struct fs_node *ret, struct fill *ret_fill);
 int uicc_parse_resize(struct rd fcp, uint16_t *ret_fid, uint32_t *ret_size, struct fill *ret_fill);
 
 /* Octets that may still be given to files. */
-uint32_t uicc_free_memory(const struct euicc *e);
+int uicc_free_room(struct euicc *e, uint64_t *ret);
+/* After the tree changed, which took so many octets before: accounts for the difference. */
+int uicc_account(struct euicc *e, uint64_t before);
 
 /* Handlers of the table, by file: uicc_select.c, uicc_data.c, uicc_ber_tlv.c, uicc_admin.c,
  * uicc_pin.c, uicc.c. */

@@ -51,6 +51,7 @@ static int check_new(struct session *s, const struct apdu *a, struct fs_node *n)
 {
     const struct uicc *u = &s->euicc->uicc;
     uint16_t df = s->files.df;
+    uint64_t room;
 
     n->parent = df;
     TRY(uicc_may(s, df, fs_is_df(n) ? ACCESS_DF_CREATE_DF : ACCESS_DF_CREATE_EF));
@@ -60,7 +61,8 @@ static int check_new(struct session *s, const struct apdu *a, struct fs_node *n)
         return uicc_refuse(s, a, SW_FILE_EXISTS, "there is an ADF with this AID");
     if (n->sfi != 0 && fs_sfi(&u->fs, df, n->sfi) != FS_NONE)
         return uicc_refuse(s, a, SW_WRONG_DATA, "another EF of the DF has this SFI");
-    if (n->size > FS_MAX_EF || n->size > uicc_free_memory(s->euicc))
+    TRY(uicc_free_room(s->euicc, &room));
+    if (n->size > FS_MAX_EF || fs_node_size(n) > room)
         return uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "so much is not left for one file");
     return 0;
 }
@@ -78,6 +80,7 @@ int uicc_create_file(struct session *s, const struct apdu *a, struct wr *rsp)
     if (uicc_parse_fcp(rd_of(a->data, a->lc), &n, &fill) != 0)
         return uicc_refuse(s, a, SW_WRONG_DATA, "the FCP template is no file's");
     TRY(check_new(s, a, &n));
+    uint64_t before = fs_stored_size(&u->fs);
     int err = fs_add(&u->fs, &n, &node);
     if (err == ERR_INPUT)
         return uicc_refuse(s, a, SW_WRONG_DATA, "no such file can lie in this DF");
@@ -86,6 +89,7 @@ int uicc_create_file(struct session *s, const struct apdu *a, struct wr *rsp)
     if (!fs_is_df(&n))
         TRY(fill_body(&u->fs, node, &fill));
     TRY(fs_store(&u->fs, s->euicc->nvm));
+    TRY(uicc_account(s->euicc, before));
     return uicc_go(s, node, false);
 }
 
@@ -173,8 +177,10 @@ int uicc_delete_file(struct session *s, const struct apdu *a, struct wr *rsp)
         return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "the MF goes with its profile");
     TRY(may_delete(s, node));
     TRY(leave_all(s, node));
+    uint64_t before = fs_stored_size(&u->fs);
     u->changed = true;
-    return fs_delete(&u->fs, s->euicc->nvm, node);
+    TRY(fs_delete(&u->fs, s->euicc->nvm, node));
+    return uicc_account(s->euicc, before);
 }
 
 /* --- RESIZE FILE ------------------------------------------------------------------------------ */
@@ -182,13 +188,15 @@ int uicc_delete_file(struct session *s, const struct apdu *a, struct wr *rsp)
 static int check_resize(struct session *s, const struct apdu *a, uint16_t node, uint32_t size)
 {
     const struct fs_node *n = &s->euicc->uicc.fs.nodes[node];
+    uint64_t room;
 
     if (fs_is_df(n))
         return uicc_refuse(s, a, SW_WRONG_FILE_STRUCTURE, "a DF has no size");
     TRY(uicc_may(s, node, ACCESS_BY_INS | 0xD4));
     if (size == 0 || (n->record_len != 0 && size % n->record_len != 0))
         return uicc_refuse(s, a, SW_WRONG_DATA, "this is not a number of whole records");
-    if (size > FS_MAX_EF || (size > n->size && size - n->size > uicc_free_memory(s->euicc)))
+    TRY(uicc_free_room(s->euicc, &room));
+    if (size > FS_MAX_EF || (size > n->size && size - n->size > room))
         return uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "so much is not left for one file");
     return 0;
 }
@@ -209,8 +217,10 @@ int uicc_resize_file(struct session *s, const struct apdu *a, struct wr *rsp)
     if (node == FS_NONE)
         return uicc_refuse(s, a, SW_FILE_NOT_FOUND, "the DF has no such file");
     TRY(check_resize(s, a, node, size));
+    uint64_t before = fs_stored_size(&u->fs);
     u->changed = true;
-    return fs_resize(&u->fs, s->euicc->nvm, node, size, fill.pattern);
+    TRY(fs_resize(&u->fs, s->euicc->nvm, node, size, fill.pattern));
+    return uicc_account(s->euicc, before);
 }
 
 /* --- life cycle ------------------------------------------------------------------------------- */

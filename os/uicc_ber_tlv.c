@@ -158,6 +158,20 @@ static int put_objects(struct rd objects, const struct tlv *changed, struct wr *
     return wr_failed(ret) == 0 ? 0 : ERR_SPACE;
 }
 
+static int grow(struct euicc *e, uint16_t ef, uint32_t size)
+{
+    struct fs *fs = &e->uicc.fs;
+    const struct fs_node *n = &fs->nodes[ef];
+    uint64_t room, before = fs_stored_size(fs);
+
+    TRY(uicc_free_room(e, &room));
+    if ((n->max_size != 0 && size > n->max_size) || size - n->size > room)
+        return ERR_SPACE;
+    e->uicc.changed = true;
+    TRY(fs_resize(fs, e->nvm, ef, size, rd_of(NULL, 0)));
+    return uicc_account(e, before);
+}
+
 /* Stores these octets as the contents, FF to the end; the file grows if it must and may. */
 static int write_contents(struct session *s, uint16_t ef, struct wr *contents)
 {
@@ -165,13 +179,8 @@ static int write_contents(struct session *s, uint16_t ef, struct wr *contents)
     struct fs *fs = &e->uicc.fs;
     const struct fs_node *n = &fs->nodes[ef];
 
-    if (contents->n > n->size) {
-        if ((n->max_size != 0 && contents->n > n->max_size) ||
-            contents->n - n->size > uicc_free_memory(e))
-            return ERR_SPACE;
-        e->uicc.changed = true;
-        TRY(fs_resize(fs, e->nvm, ef, (uint32_t)contents->n, rd_of(NULL, 0)));
-    }
+    if (contents->n > n->size)
+        TRY(grow(e, ef, (uint32_t)contents->n));
     while (contents->n < n->size && !contents->failed)
         wr_put_u8(contents, UNWRITTEN);
     TRY(wr_failed(contents));

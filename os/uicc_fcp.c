@@ -33,6 +33,9 @@ enum {
     /* Within C6. */
     TAG_PS_DO = 0x90,
     TAG_KEY_REFERENCE = 0x83,
+    TAG_USAGE_QUALIFIER = 0x95,
+    USAGE_VERIFICATION = 0x08,
+    USAGE_NONE = 0x00,
 
     CHARACTERISTICS = 0x71,     /* clock may stop; 1.8 V and 3 V */
     TERMINAL_CAPABILITY = 0x01, /* is supported */
@@ -83,16 +86,21 @@ static void put_descriptor(const struct fs_node *n, struct wr *w)
 }
 
 /* A5 of the MF, an ADF or a DF; only the first two speak for the UICC. */
-static void put_df_proprietary(const struct euicc *e, enum fs_kind kind, struct wr *w)
+static int put_df_proprietary(struct euicc *e, enum fs_kind kind, struct wr *w)
 {
+    uint64_t room = 0;
+
+    if (uicc_has_files(&e->uicc))
+        TRY(uicc_free_room(e, &room));
     struct wr_mark m = tlv_open(w, TAG_PROPRIETARY);
     if (kind != FS_KIND_DF)
         tlv_put_u8(w, TAG_UICC_CHARACTERISTICS, CHARACTERISTICS);
     if (uicc_has_files(&e->uicc))
-        put_octets(w, TAG_AVAILABLE_MEMORY, uicc_free_memory(e), 4);
+        put_octets(w, TAG_AVAILABLE_MEMORY, room < UINT32_MAX ? (uint32_t)room : UINT32_MAX, 4);
     if (kind != FS_KIND_DF)
         tlv_put_u8(w, TAG_SYSTEM_COMMANDS, TERMINAL_CAPABILITY);
     tlv_close(w, m);
+    return 0;
 }
 
 static void put_ef_proprietary(const struct fs_node *n, struct wr *w)
@@ -111,57 +119,105 @@ static void put_ef_proprietary(const struct fs_node *n, struct wr *w)
     tlv_close(w, m);
 }
 
+/* The reference to EF.ARR: with one record, or pairs of security environment and record
+ * (TS 102 221 11.1.1.4.7). */
 static void put_security(const struct fs_node *n, struct wr *w)
 {
-    const uint8_t reference[] = { (uint8_t)(n->arr_fid >> 8), (uint8_t)n->arr_fid, n->arr_record };
     static const uint8_t nothing_allowed[] = { 0x00 }; /* compact: no access mode is listed */
 
-    if (n->arr_record != 0)
-        tlv_put(w, TAG_SECURITY_REFERENCED, rd_of(reference, sizeof reference));
-    else
+    if (n->arr_record == 0 && n->arr_record_se00 == 0) {
         tlv_put(w, TAG_SECURITY_COMPACT, rd_of(nothing_allowed, sizeof nothing_allowed));
+        return;
+    }
+    struct wr_mark m = tlv_open(w, TAG_SECURITY_REFERENCED);
+    wr_put_u8(w, (uint8_t)(n->arr_fid >> 8));
+    wr_put_u8(w, (uint8_t)n->arr_fid);
+    if (n->arr_record_se00 != 0) {
+        wr_put_u8(w, 0x00);
+        wr_put_u8(w, n->arr_record_se00);
+        if (n->arr_record != 0)
+            wr_put_u8(w, 0x01);
+    }
+    if (n->arr_record != 0)
+        wr_put_u8(w, n->arr_record);
+    tlv_close(w, m);
 }
 
-/* C6: which of the DF's PINs are enabled, then which they are (TS 102 221 9.5.2). */
-static int put_pin_status(const struct session *s, uint16_t node, struct wr *w)
+/* What the FCP says of a DF's PINs. */
+struct pin_list {
+    uint8_t references[FS_MAX_PINS + 1], n;
+    uint8_t enabled[FS_MAX_PINS / 8 + 1]; /* a bit each, from b8 of the first */
+    bool universal_used;                  /* in the place of one of them */
+};
+
+static int add_pin(const struct access_context *c, uint16_t node, uint8_t reference,
+                   struct pin_list *list)
 {
-    const struct access_context c = uicc_access(s);
-    const struct fs_node *n = &c.fs->nodes[node];
-    uint8_t enabled[(FS_MAX_PINS + 7) / 8] = { 0 };
+    unsigned i = list->n++;
     struct pin pin;
     bool found;
 
-    if (n->n_pins == 0)
+    list->references[i] = reference;
+    TRY(access_find_pin(c, node, reference, &pin, &found));
+    if (!found)
         return 0;
-    for (size_t i = 0; i < n->n_pins; i++) {
-        TRY(access_find_pin(&c, node, n->pins[i], &pin, &found));
-        if (found && (pin.attributes & PIN_ENABLED))
-            enabled[i / 8] |= (uint8_t)(0x80 >> i % 8);
-        if (found)
-            crypto_wipe(&pin, sizeof pin);
-    }
-    struct wr_mark m = tlv_open(w, TAG_PIN_STATUS);
-    tlv_put(w, TAG_PS_DO, rd_of(enabled, (n->n_pins + 7u) / 8));
+    if (pin.attributes & PIN_ENABLED)
+        list->enabled[i / 8] |= (uint8_t)(0x80 >> i % 8);
+    if (pin.replaced)
+        list->universal_used = true;
+    crypto_wipe(&pin, sizeof pin);
+    return 0;
+}
+
+/* The DF's, and the universal PIN where it has taken the place of one. */
+static int list_pins(const struct access_context *c, uint16_t node, struct pin_list *ret)
+{
+    const struct fs_node *n = &c->fs->nodes[node];
+
+    *ret = (struct pin_list){ 0 };
     for (size_t i = 0; i < n->n_pins; i++)
-        tlv_put_u8(w, TAG_KEY_REFERENCE, n->pins[i]);
+        TRY(add_pin(c, node, n->pins[i], ret));
+    bool listed = memchr(ret->references, PIN_UNIVERSAL, ret->n) != NULL;
+    return ret->universal_used && !listed ? add_pin(c, node, PIN_UNIVERSAL, ret) : 0;
+}
+
+/* C6: which of the DF's PINs are enabled, then which they are; of the universal PIN also whether it
+ * is asked for (TS 102 221 9.5.2). */
+static int put_pin_status(const struct session *s, uint16_t node, struct wr *w)
+{
+    const struct access_context c = uicc_access(s);
+    struct pin_list list;
+
+    TRY(list_pins(&c, node, &list));
+    if (list.n == 0)
+        return 0;
+    struct wr_mark m = tlv_open(w, TAG_PIN_STATUS);
+    tlv_put(w, TAG_PS_DO, rd_of(list.enabled, (list.n + 7u) / 8));
+    for (size_t i = 0; i < list.n; i++) {
+        if (list.references[i] == PIN_UNIVERSAL)
+            tlv_put_u8(w, TAG_USAGE_QUALIFIER,
+                       list.universal_used ? USAGE_VERIFICATION : USAGE_NONE);
+        tlv_put_u8(w, TAG_KEY_REFERENCE, list.references[i]);
+    }
     tlv_close(w, m);
     return 0;
 }
 
 /* Without a profile there is an MF and nothing in it. */
-static void put_empty_mf(const struct euicc *e, struct wr *w)
+static int put_empty_mf(struct euicc *e, struct wr *w)
 {
     static const struct fs_node mf = { .kind = FS_KIND_MF, .shareable = true };
 
     put_descriptor(&mf, w);
     put_octets(w, TAG_FILE_ID, FID_MF, 2);
-    put_df_proprietary(e, FS_KIND_MF, w);
+    TRY(put_df_proprietary(e, FS_KIND_MF, w));
     tlv_put_u8(w, TAG_LIFE_CYCLE, FS_LCS_ACTIVATED);
+    return 0;
 }
 
 static int put_node(const struct session *s, uint16_t node, struct wr *w)
 {
-    const struct euicc *e = s->euicc;
+    struct euicc *e = s->euicc;
     const struct fs_node *n = &e->uicc.fs.nodes[node];
 
     put_descriptor(n, w);
@@ -169,7 +225,7 @@ static int put_node(const struct session *s, uint16_t node, struct wr *w)
     if (n->kind == FS_KIND_ADF)
         tlv_put(w, TAG_DF_NAME, rd_of(n->aid, n->aid_len));
     if (fs_is_df(n))
-        put_df_proprietary(e, n->kind, w);
+        TRY(put_df_proprietary(e, n->kind, w));
     else
         put_ef_proprietary(n, w);
     tlv_put_u8(w, TAG_LIFE_CYCLE, n->life_cycle);
@@ -184,14 +240,10 @@ static int put_node(const struct session *s, uint16_t node, struct wr *w)
 
 int uicc_put_fcp(struct session *s, uint16_t node, struct wr *ret)
 {
-    const struct euicc *e = s->euicc;
-    int err = 0;
+    struct euicc *e = s->euicc;
 
     struct wr_mark m = tlv_open(ret, TAG_FCP);
-    if (uicc_has_files(&e->uicc))
-        err = put_node(s, node, ret);
-    else
-        put_empty_mf(e, ret);
+    int err = uicc_has_files(&e->uicc) ? put_node(s, node, ret) : put_empty_mf(e, ret);
     tlv_close(ret, m);
     return err;
 }
@@ -250,11 +302,9 @@ static int parse_common(struct rd body, struct fs_node *n)
     if (life_cycle == 0 || life_cycle >= FS_LCS_TERMINATED)
         return ERR_INPUT;
     n->life_cycle = (uint8_t)life_cycle;
-    if (!tlv_find(body, TAG_SECURITY_REFERENCED, &t) || t.value.n != 3)
+    if (!tlv_find(body, TAG_SECURITY_REFERENCED, &t))
         return ERR_INPUT; /* attributes by reference are the only ones there are */
-    n->arr_fid = (uint16_t)(t.value.p[0] << 8 | t.value.p[1]);
-    n->arr_record = t.value.p[2];
-    return 0;
+    return access_parse_reference(t.value, n);
 }
 
 /* Key references, each in an 83, of a PIN status template. */

@@ -30,6 +30,7 @@ int uicc_mount(struct euicc *e)
 
     if (profile == u->mounted)
         return 0;
+    cat_profile_changed(&e->cat);
     uicc_unmount(e);
     if (profile == 0)
         return 0;
@@ -165,17 +166,28 @@ bool uicc_is_terminated(const struct fs_node *n)
     return (n->life_cycle & ~0x03) == FS_LCS_TERMINATED; /* 0C to 0F */
 }
 
+static const struct command *find_row(const struct command *rows, size_t n, uint8_t ins)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].ins == ins)
+            return &rows[i];
+    return NULL;
+}
+
 int uicc_refuse(const struct session *s, const struct apdu *a, int sw, const char *why)
 {
-    const char *name = "?", *spec = "?";
+    static const struct command none = { .name = "?", .spec = "?" };
+    const struct applet *selected = s->selected;
+    const struct command *row = NULL;
 
-    for (size_t i = 0; i < uicc_n_commands; i++) {
-        if (uicc_commands[i].ins != a->ins)
-            continue;
-        name = uicc_commands[i].name;
-        spec = uicc_commands[i].spec;
-    }
-    trace_check(&s->euicc->trace, "%s: %s: %s (%s)", name, why, sw_text((uint16_t)sw), spec);
+    if (selected != NULL)
+        row = find_row(selected->commands, selected->n_commands, a->ins);
+    if (row == NULL)
+        row = find_row(uicc_commands, uicc_n_commands, a->ins);
+    if (row == NULL)
+        row = &none;
+    trace_check(&s->euicc->trace, "%s: %s: %s (%s)", row->name, why, sw_text((uint16_t)sw),
+                row->spec);
     return sw;
 }
 
@@ -203,16 +215,33 @@ int uicc_may(struct session *s, uint16_t node, unsigned mode)
     return result;
 }
 
-uint32_t uicc_free_memory(const struct euicc *e)
+/* Whoever keeps account of the storage; NULL: nobody, and every profile may have all of it. */
+static const struct applet *accountant(const struct euicc *e)
 {
-    const struct fs *fs = &e->uicc.fs;
-    uint64_t total = setting_number(&e->settings, SET_NVM_TOTAL), used = fs_stored_size(fs);
+    for (size_t i = 0; i < e->registry.n; i++)
+        if (e->registry.applets[i]->take_room != NULL)
+            return e->registry.applets[i];
+    return NULL;
+}
 
-    for (size_t i = 0; i < fs->n; i++)
-        if (!fs->nodes[i].deleted && fs->nodes[i].body == i)
-            used += fs->nodes[i].size;
-    uint64_t left = used < total ? total - used : 0;
-    return left < UINT32_MAX ? (uint32_t)left : UINT32_MAX;
+int uicc_free_room(struct euicc *e, uint64_t *ret)
+{
+    const struct applet *applet = accountant(e);
+    uint64_t total = setting_number(&e->settings, SET_NVM_TOTAL);
+    uint64_t used = fs_stored_size(&e->uicc.fs);
+
+    if (applet != NULL)
+        return applet->free_room(e, ret);
+    *ret = used < total ? total - used : 0;
+    return 0;
+}
+
+int uicc_account(struct euicc *e, uint64_t before)
+{
+    const struct applet *applet = accountant(e);
+    uint64_t after = fs_stored_size(&e->uicc.fs);
+
+    return applet == NULL || after == before ? 0 : applet->take_room(e, (int64_t)(after - before));
 }
 
 /* A file that is terminated, or lies in something that is, cannot be used; a deactivated one only

@@ -93,7 +93,9 @@ static int parse_subject(struct parse *p, struct rd *in)
 
 /* --- public key ----------------------------------------------------------------------------- */
 
-static int parse_key(struct parse *p, struct rd *in)
+/* Takes a SubjectPublicKeyInfo; *ret stays NULL when its curve is not in enum curve. */
+static int take_key(struct crypto *c, struct rd *in, enum curve *ret_curve, struct ec_pub **ret,
+                    const char **ret_reason)
 {
     struct tlv info, algorithm, bits;
     struct rd kind, curve;
@@ -102,18 +104,46 @@ static int parse_key(struct parse *p, struct rd *in)
     TRY(der_take(&info.value, DER_SEQUENCE, &algorithm));
     TRY(der_take(&info.value, DER_BIT_STRING, &bits));
     TRY(der_take_oid(&algorithm.value, &kind));
-    if (oid_of(kind) != OID_EC_PUBLIC_KEY)
-        return refuse(p, "public key is not of an elliptic curve");
-    if (der_take_oid(&algorithm.value, &curve) != 0)
-        return refuse(p, "curve is not given by name");
+    if (oid_of(kind) != OID_EC_PUBLIC_KEY) {
+        *ret_reason = "public key is not of an elliptic curve";
+        return ERR_INPUT;
+    }
+    if (der_take_oid(&algorithm.value, &curve) != 0) {
+        *ret_reason = "curve is not given by name";
+        return ERR_INPUT;
+    }
     if (info.value.n != 0 || algorithm.value.n != 0 || bits.value.n == 0 || bits.value.p[0] != 0)
         return ERR_INPUT;
-    p->cert->curve = curve_of_oid(curve);
-    if (p->cert->curve == CURVE_UNKNOWN)
+    *ret_curve = curve_of_oid(curve);
+    if (*ret_curve == CURVE_UNKNOWN)
         return 0;
-    int result = ec_pub_from_point(p->crypto, p->cert->curve,
-                                   rd_of(bits.value.p + 1, bits.value.n - 1), &p->cert->key);
-    return result == ERR_INPUT ? refuse(p, "public key is no point of its curve") : result;
+    int result = ec_pub_from_point(c, *ret_curve, rd_of(bits.value.p + 1, bits.value.n - 1), ret);
+    if (result == ERR_INPUT)
+        *ret_reason = "public key is no point of its curve";
+    return result;
+}
+
+int ec_pub_parse(struct crypto *c, struct rd der, struct ec_pub **ret, const char **ret_reason)
+{
+    const char *reason = "not a SubjectPublicKeyInfo in DER";
+    enum curve curve = CURVE_UNKNOWN;
+    struct ec_pub *key = NULL;
+
+    int result = take_key(c, &der, &curve, &key, &reason);
+    if (result == 0 && der.n != 0)
+        result = ERR_INPUT;
+    if (result == 0 && key == NULL) {
+        reason = "the key's curve is not supported";
+        result = ERR_INPUT;
+    }
+    if (result != 0) {
+        ec_pub_free(&key);
+        if (result == ERR_INPUT)
+            *ret_reason = reason;
+        return result;
+    }
+    *ret = key;
+    return 0;
 }
 
 /* --- extensions ----------------------------------------------------------------------------- */
@@ -310,7 +340,7 @@ static int parse_body(struct parse *p, struct rd body)
     if (validity.value.n != 0)
         return ERR_INPUT;
     TRY(parse_subject(p, &body));
-    TRY(parse_key(p, &body));
+    TRY(take_key(p->crypto, &body, &p->cert->curve, &p->cert->key, &p->reason));
     TRY(parse_extensions(p, &body));
     return body.n == 0 ? 0 : ERR_INPUT;
 }

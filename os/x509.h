@@ -52,6 +52,10 @@ struct rd cert_serial(const struct cert *cert);           /* INTEGER contents */
 const char *cert_subject_serial(const struct cert *cert); /* serialNumber attribute or "" */
 const char *cert_subject_organization(const struct cert *cert); /* or "" */
 
+/* A SubjectPublicKeyInfo and nothing behind it, strictly read, of a key on one of enum curve.  0;
+ * ERR_INPUT when it is none, with the reason (static text) in ret_reason. */
+int ec_pub_parse(struct crypto *c, struct rd der, struct ec_pub **ret, const char **ret_reason);
+
 /* The rules of the profile of SGP.22 4.5.2.1 for a certificate in this role, signed by issuer:
  * signature, AKI = issuer_ski, keyUsage, basicConstraints, certificatePolicies critical and naming
  * exactly this role.  NULL when all hold, otherwise the reason (static text). */

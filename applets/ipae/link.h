@@ -94,8 +94,8 @@ struct link_answer {
 typedef int link_done_fn(struct euicc *e, void *ctx, const struct link_answer *answer);
 
 /* A piece of the body of an answer with status 200, as it is decrypted; it may call nothing of this
- * file.  Not 0: no more of it, the request ends with LINK_REFUSED.  What comes so may still turn out
- * to be cut short. */
+ * file.  Not 0: no more of it, the request ends with LINK_REFUSED.  What comes so may still turn
+ * out to be cut short. */
 typedef int link_sink_fn(struct euicc *e, void *ctx, struct rd piece);
 
 /* After link_close(). */
@@ -124,7 +124,13 @@ enum link_stage {
 };
 
 /* What is done when the channel is closed. */
-enum link_then { LINK_THEN_REST, LINK_THEN_TELL, LINK_THEN_BEGIN, LINK_THEN_NAME, LINK_THEN_CONNECT };
+enum link_then {
+    LINK_THEN_REST,
+    LINK_THEN_TELL,
+    LINK_THEN_BEGIN,
+    LINK_THEN_NAME,
+    LINK_THEN_CONNECT
+};
 
 /* A resolver at work. */
 struct link_name {

@@ -50,9 +50,8 @@ void link_name_open(struct euicc *e, struct link *l)
     name->placeholder = name->n == 0;
     if (name->placeholder && !can_ask_network(e, l))
         link_end(e, l, LINK_REFUSED, "no DNS server is known");
-    else if (!link_open_channel(l, BIP_UDP,
-                                name->placeholder ? &nobody : &name->servers[name->at], DNS_PORT,
-                                can_ask_network(e, l) && name->at == 0))
+    else if (!link_open_channel(l, BIP_UDP, name->placeholder ? &nobody : &name->servers[name->at],
+                                DNS_PORT, can_ask_network(e, l) && name->at == 0))
         link_end(e, l, LINK_RETRY_LATER, "no channel for DNS (TS 102 223 5.2)");
 }
 

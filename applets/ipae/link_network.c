@@ -140,7 +140,8 @@ void link_keep_ticket(struct link *l)
 {
     size_t at = l->next_ticket;
 
-    if (!l->network.tickets || tls_state(l->tls) != TLS_OPEN)
+    if (!l->network.tickets || tls_state(l->tls) == TLS_HANDSHAKING ||
+        tls_state(l->tls) == TLS_FAILED)
         return;
     for (size_t i = 0; i < LINK_TICKETS; i++)
         if (link_same_peer(&l->tickets[i].peer, &l->peer))

@@ -5,7 +5,7 @@
  * into the open transaction at once.  NVM below "isdp/XXXX/": files and PINs as os/fs.h and
  * os/pin.h say; "aka/NNNN" the PE-AKAParameter as received for the ADF with node number NNNN (hex),
  * "cdma/NNNN" likewise, "sd/NN", "rfm/NN", "app/NN", "other/NN" elements as received, NN from 0 in
- * their order (hex, two digits). */
+ * their order (hex, two digits), "header" the ProfileHeader if it has connectivityParameters. */
 #ifndef APPLETS_ISDP_INSTALL_H
 #define APPLETS_ISDP_INSTALL_H
 

@@ -7,6 +7,7 @@
 
 #include "applets/isdp/pe.h"
 #include "applets/isdp/templates.h"
+#include "os/access.h"
 #include "os/err.h"
 
 enum {
@@ -172,22 +173,19 @@ static int read_life_cycle(struct install *i, struct pe_file *f, struct rd v)
     return 0;
 }
 
+/* A record alone is one of the EF.ARR that files of this place have (TCA 8.3.5). */
 static int read_security(struct install *i, struct pe_file *f, struct rd v)
 {
-    switch (v.n) {
-    case 0:
-        break;
-    case 1:
+    if (v.n == 0)
+        return 0;
+    if (v.n == 1) {
         f->node.arr_fid = default_arr(&f->node);
         f->node.arr_record = v.p[0];
-        break;
-    case 3:
-        f->node.arr_fid = (uint16_t)(v.p[0] << 8 | v.p[1]);
-        f->node.arr_record = v.p[2];
-        break;
-    default:
-        return pe_refuse(i, PE_BAD_VALUES, "the security attributes are no reference to EF.ARR");
+        f->node.arr_record_se00 = 0;
+        return 0;
     }
+    if (access_parse_reference(v, &f->node) != 0)
+        return pe_refuse(i, PE_BAD_VALUES, "the security attributes are no reference to EF.ARR");
     return 0;
 }
 

@@ -226,6 +226,8 @@ int pe_header(struct install *i, const struct ProfileElement *value)
     const ProfileHeader_t *header = &value->choice.header;
     struct rd iccid = pe_octets(&header->iccid);
 
+    if (header->connectivityParameters != NULL)
+        TRY(pe_keep(i, "header"));
     if (header->iotOptions == NULL)
         return 0;
     struct rd pix = pe_octets(&header->iotOptions->pix);

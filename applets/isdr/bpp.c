@@ -162,6 +162,12 @@ static int store_metadata(struct euicc *e, struct bpp *b, struct rd plain)
     TRY(profile_find_iccid(e, m.iccid, &index));
     if (index != NO_PROFILE)
         return why(e, ICCID_ALREADY_EXISTS, "a profile of this ICCID is there", "SGP.22 5.5.3");
+    if (m.is_emergency) {
+        TRY(profile_find_emergency(e, &index));
+        if (index != NO_PROFILE)
+            return why(e, INCORRECT_INPUT_VALUES, "there is an Emergency Profile already",
+                       "SGP.32 5.9.22");
+    }
     wrong = metadata_refuse_pprs(e, &m);
     if (wrong != NULL)
         return why(e, PPR_NOT_ALLOWED, wrong, "SGP.22 2.9.3.1");
@@ -553,6 +559,17 @@ static int fail(struct euicc *e, int reason, struct wr *rsp)
     return 0;
 }
 
+/* The session is over; ImmediateEnable may ask what it was. */
+static void remember_finished(struct isdr *isdr, uint16_t index)
+{
+    const struct rsp_session *rs = &isdr->rsp;
+    struct finished_download finished = { .index = index, .oid_len = rs->server_oid_len };
+
+    memcpy(finished.oid, rs->server_oid, sizeof finished.oid);
+    memcpy(finished.address, rs->server_address, sizeof finished.address);
+    isdr->finished = finished;
+}
+
 /* All is good: the profile, its notifications and the result come into being at once. */
 static int succeed(struct euicc *e, struct wr *rsp)
 {
@@ -582,9 +599,11 @@ static int succeed(struct euicc *e, struct wr *rsp)
     TRY(profile_load(e, r.index, &p, &found));
     int err = found ? notification_add_event(e, &p, EVENT_INSTALL, r.address) : ERR_BUG;
     profile_done(&p);
-    if (err == 0)
-        rsp_end(rs);
-    return err;
+    if (err != 0)
+        return err;
+    remember_finished(isdr_state(e), r.index);
+    rsp_end(rs);
+    return 0;
 }
 
 /* --- from outside ----------------------------------------------------------------------------- */

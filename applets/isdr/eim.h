@@ -10,7 +10,24 @@
 #include "os/crypto.h"
 #include "os/euicc.h"
 
-enum { EIM_ID_MAX = 128, NO_EIM = 0xFFFF };
+enum { EIM_ID_MAX = 128 /* characters */, NO_EIM = 0xFFFF };
+
+/* Fields of EimConfigurationData. */
+enum eim_field {
+    EIM_ID = 0x80,
+    EIM_FQDN = 0x81,
+    EIM_ID_TYPE = 0x82,
+    EIM_COUNTER_VALUE = 0x83,
+    EIM_ASSOCIATION_TOKEN = 0x84,
+    EIM_PUBLIC_KEY_DATA = 0xA5,
+    EIM_TRUSTED_PUBLIC_KEY_DATA_TLS = 0xA6,
+    EIM_SUPPORTED_PROTOCOL = 0x87,
+    EIM_EUICC_CI_PKID = 0x88,
+    EIM_INDIRECT_PROFILE_DOWNLOAD = 0x89,
+    EIM_PROPRIETARY_PROTOCOL = 0xAA,
+};
+
+enum eim_id_type { EIM_ID_TYPE_OID = 1, EIM_ID_TYPE_FQDN = 2, EIM_ID_TYPE_PROPRIETARY = 3 };
 
 /* Result codes that AddInitialEim and the eCOs have in common. */
 enum eim_result {
@@ -50,6 +67,9 @@ int eim_count(struct euicc *e, size_t *ret);
 /* The key that verifies its packages; the caller frees it. */
 int eim_key(struct euicc *e, const struct eim *eim, struct ec_pub **ret);
 
+/* Its EimConfigurationData (30), with the association token and without the counterValue. */
+void eim_put_configuration(const struct eim *eim, struct wr *w);
+
 /* The data object that ends what is signed between the two: 84 L token, 84 01 00 without one
  * (SGP.32 2.11.1.1, 2.11.2.1). */
 void eim_put_token(const struct eim *eim, struct wr *w);
@@ -57,10 +77,15 @@ void eim_put_token(const struct eim *eim, struct wr *w);
 /* The counter goes up with the package that brings it. */
 int eim_set_counter(struct euicc *e, const struct eim *eim, uint64_t counter);
 
+/* Traces the refusal and returns its code. */
+int eim_refuse(const struct euicc *e, const char *who, int code, const char *why,
+               const char *clause);
+
 /* An EimConfigurationData's contents becomes an Associated eIM.  An eim_result or a fault;
  * *ret_token is 0 when none was asked for.  `who` and `clause` are for the trace. */
 int eim_add(struct euicc *e, struct rd configuration, const char *who, const char *clause,
             uint64_t *ret_token);
+/* The fields that it has replace those of the eIM that its eimId names. */
 int eim_update(struct euicc *e, struct rd configuration, const char *who, const char *clause);
 int eim_delete(struct euicc *e, struct rd id, const char *who, const char *clause);
 

@@ -1,14 +1,11 @@
-/* es10a.c - addresses for discovery (SGP.22 5.7.3, 5.7.4). */
+/* es10a.c - addresses for discovery (SGP.22 5.7.3, 5.7.4, SGP.32 5.9.25). */
 #include "applets/isdr/addresses.h"
 #include "applets/isdr/es10.h"
 #include "os/euicc.h"
 
-enum { ADDRESS_MAX = 255 };
-
 #define KEY_DEFAULT_DP "isdr/default-dp"
 
-/* Into a writer of the caller: the stored one, else the one of manufacture. */
-static int default_dp(struct euicc *e, struct wr *ret)
+int addresses_get_default_dp(struct euicc *e, struct wr *ret)
 {
     bool found;
 
@@ -25,7 +22,7 @@ int es10a_get_euicc_configured_addresses(struct session *s, struct rd body, stru
 
     (void)body;
     wr_init(&address, octets, sizeof octets);
-    TRY(default_dp(s->euicc, &address));
+    TRY(addresses_get_default_dp(s->euicc, &address));
     struct wr_mark m = tlv_open(rsp, TAG_EUICC_CONFIGURED_ADDRESSES);
     if (address.n > 0)
         tlv_put(rsp, TAG_CTX_0, wr_view(&address));
@@ -34,21 +31,36 @@ int es10a_get_euicc_configured_addresses(struct session *s, struct rd body, stru
     return 0;
 }
 
-int es10a_set_default_dp_address(struct session *s, struct rd body, struct wr *rsp)
+int addresses_set_default_dp(struct euicc *e, struct rd fields, const char *clause)
 {
     static const struct result_name names[] = { { UNDEFINED_ERROR, "undefinedError" } };
-    struct euicc *e = s->euicc;
     struct tlv address;
-    int code = ES10_OK;
 
-    if (!tlv_find(body, TAG_CTX_0, &address))
+    if (!tlv_find(fields, TAG_CTX_0, &address))
         return ERR_INPUT;
     if (address.value.n > ADDRESS_MAX || !rd_is_utf8(address.value))
-        code = es10_refuse(e, "SetDefaultDpAddress", names, N_ELEMS(names), UNDEFINED_ERROR,
-                           "the address is too long or not UTF-8", "SGP.22 5.7.4");
-    else
-        TRY(nvm_put(e->nvm, KEY_DEFAULT_DP, address.value));
+        return es10_refuse(e, "SetDefaultDpAddress", names, N_ELEMS(names), UNDEFINED_ERROR,
+                           "the address is too long or not UTF-8", clause);
+    return nvm_put(e->nvm, KEY_DEFAULT_DP, address.value);
+}
+
+int es10a_set_default_dp_address(struct session *s, struct rd body, struct wr *rsp)
+{
+    int code = addresses_set_default_dp(s->euicc, body, "SGP.22 5.7.4");
+
+    if (code < 0)
+        return code;
     es10_put_result(rsp, TAG_SET_DEFAULT_DP_ADDRESS, TAG_CTX_0, code);
+    return 0;
+}
+
+int es10b_set_default_dp_address(struct session *s, struct rd body, struct wr *rsp)
+{
+    int code = addresses_set_default_dp(s->euicc, body, "SGP.32 5.9.25");
+
+    if (code < 0)
+        return code;
+    es10_put_result(rsp, TAG_IOT_SET_DEFAULT_DP_ADDRESS, TAG_CTX_0, code);
     return 0;
 }
 
@@ -63,7 +75,7 @@ int addresses_changed(struct euicc *e, bool *ret)
     struct wr address;
 
     wr_init(&address, octets, sizeof octets);
-    TRY(default_dp(e, &address));
+    TRY(addresses_get_default_dp(e, &address));
     *ret = !rd_equal(wr_view(&address), rd_str(setting_text(&e->settings, SET_DEFAULT_DP)));
     return 0;
 }

@@ -1,4 +1,5 @@
-/* es10b.c - mutual authentication and download preparation (SGP.22 5.7.5, 5.7.7, 5.7.13, 5.7.14).
+/* es10b.c - mutual authentication and download preparation (SGP.22 5.7.5, 5.7.7, 5.7.13, 5.7.14),
+ * and the certificates that eIMs ask for (SGP.32 5.9.10).
  *
  * Checks stand in the order in which SGP.22 wants their codes; each leaves a line in the trace. */
 #include <string.h>
@@ -21,6 +22,7 @@ int es10b_get_euicc_challenge(struct session *s, struct rd body, struct wr *rsp)
     (void)body;
     TRY(bpp_interrupt(e)); /* a new session ends the old one, and an installation with it */
     rsp_end(rs);
+    isdr_state(e)->finished.index = NO_PROFILE;
     TRY(crypto_random(e->crypto, rs->challenge, sizeof rs->challenge));
     rs->state = RSP_CHALLENGED;
     struct wr_mark m = tlv_open(rsp, TAG_GET_EUICC_CHALLENGE);
@@ -159,7 +161,7 @@ static int put_euicc_signed1(struct euicc *e, const struct authenticate_request 
     tlv_put(rsp, TAG_CTX_0, r->transaction_id);
     tlv_put(rsp, TAG_CTX_3, r->server_address);
     tlv_put(rsp, TAG_CTX_4, r->server_challenge);
-    TRY(euicc_info2_put(e, rsp));
+    TRY(euicc_info2_put_signed(e, rsp));
     wr_put_rd(rsp, r->ctx_params1.whole); /* echoed as received */
     tlv_close(rsp, m);
     TRY(wr_failed(rsp));
@@ -466,6 +468,7 @@ int es10b_cancel_session(struct session *s, struct rd body, struct wr *rsp)
     if (!tlv_find(body, TAG_CTX_0, &id) || !tlv_find(body, TAG_CTX_1, &reason))
         return ERR_INPUT;
     TRY(tlv_uint(reason.value, &number));
+    isdr_state(e)->finished.index = NO_PROFILE;
     if (!rsp_allows(rs, RSP_CANCEL_SESSION) || !rd_equal(id.value, rsp_transaction_id(rs))) {
         int code =
             es10_refuse(e, "CancelSession", names, N_ELEMS(names), CANCEL_INVALID_TRANSACTION_ID,
@@ -476,5 +479,42 @@ int es10b_cancel_session(struct session *s, struct rd body, struct wr *rsp)
     TRY(put_cancel_signed(e, reason.value, rsp));
     TRY(bpp_interrupt(e));
     rsp_end(rs);
+    return 0;
+}
+
+/* --- GetCerts (SGP.32 5.9.10) --- */
+
+/* The tag takes the place of the certificate's own 30 (Certificate is imported IMPLICIT). */
+static int put_certificate(struct wr *rsp, uint32_t tag, struct rd certificate)
+{
+    struct tlv t;
+
+    TRY(tlv_expect(&certificate, TAG_SEQUENCE, &t));
+    tlv_put(rsp, tag, t.value);
+    return 0;
+}
+
+int es10b_get_certs(struct session *s, struct rd body, struct wr *rsp)
+{
+    enum { TAG_EUM_CERTIFICATE = 0xA5, TAG_EUICC_CERTIFICATE = 0xA6, INVALID_CI_PK_ID = 1 };
+    static const struct result_name names[] = { { INVALID_CI_PK_ID, "invalidCiPKId" } };
+    struct euicc *e = s->euicc;
+    struct tlv pkid;
+    int ci = 0; /* the one that the eUICC prefers */
+
+    if (tlv_find(body, TAG_CTX_0, &pkid))
+        ci = ecasd_find_ci(e, pkid.value);
+    if (ci == ECASD_NO_CI) {
+        es10_put_result(rsp, TAG_GET_CERTS, TAG_CTX_1,
+                        es10_refuse(e, "GetCerts", names, N_ELEMS(names), INVALID_CI_PK_ID,
+                                    "there are no certificates of this CI", "SGP.32 5.9.10"));
+        return 0;
+    }
+    struct wr_mark m = tlv_open(rsp, TAG_GET_CERTS);
+    struct wr_mark certs = tlv_open(rsp, TAG_CHOICE_0);
+    TRY(put_certificate(rsp, TAG_EUM_CERTIFICATE, ecasd_cert_eum(e, ci)));
+    TRY(put_certificate(rsp, TAG_EUICC_CERTIFICATE, ecasd_cert_euicc(e, ci)));
+    tlv_close(rsp, certs);
+    tlv_close(rsp, m);
     return 0;
 }

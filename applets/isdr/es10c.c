@@ -1,5 +1,6 @@
 /* es10c.c - local profile management (SGP.22 5.7.16 to 5.7.21). */
 #include "applets/ecasd/ecasd.h"
+#include "applets/isdr/eim.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/profile_state.h"
 
@@ -77,25 +78,35 @@ static int delete_target(struct euicc *e, const struct profile *target, bool ref
     return profile_set_switch(e, &now);
 }
 
-/* What the three functions have in common: the target, and the answer.  act gives 0, a state_result
- * or a fault. */
+/* act gives 0, a state_result or a fault; so does this. */
+static int act_on_target(struct euicc *e, struct rd body, const struct state_function *f,
+                         int (*act)(struct euicc *, const struct profile *, bool), bool refresh)
+{
+    struct profile target;
+    bool found;
+    size_t eims;
+
+    TRY(eim_count(e, &eims));
+    if (eims > 0 && setting_is(&e->settings, SET_ES10C_ON_IOT, "refuse"))
+        return state_refuse(e, f, UNDEFINED_ERROR,
+                            "an eIM manages the profiles (setting es10c_on_iot)");
+    TRY(find_target(e, body, &target, &found));
+    if (!found)
+        return state_refuse(e, f, ICCID_OR_AID_NOT_FOUND, "there is no such profile");
+    int code = act(e, &target, refresh);
+    profile_done(&target);
+    return code;
+}
+
+/* What the three functions have in common: the target, and the answer. */
 static int run_state_function(struct session *s, struct rd body, struct wr *rsp, uint32_t tag,
                               const struct state_function *f,
                               int (*act)(struct euicc *, const struct profile *, bool))
 {
-    struct euicc *e = s->euicc;
-    struct profile target;
-    bool found, refresh;
-    int code;
+    bool refresh;
 
     TRY(read_refresh(body, &refresh));
-    TRY(find_target(e, body, &target, &found));
-    if (!found) {
-        code = state_refuse(e, f, ICCID_OR_AID_NOT_FOUND, "there is no such profile");
-    } else {
-        code = act(e, &target, refresh);
-        profile_done(&target);
-    }
+    int code = act_on_target(s->euicc, body, f, act, refresh);
     if (code < 0)
         return code;
     es10_put_result(rsp, tag, TAG_CTX_0, code);

@@ -4,6 +4,7 @@
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdp/upp.h"
 #include "applets/isdr/es10.h"
+#include "applets/isdr/iot.h"
 #include "applets/isdr/profile_store.h"
 
 enum {
@@ -19,6 +20,12 @@ enum {
     TAG_CI_PKIDS_SIGNING = 0xAA,
     TAG_FORBIDDEN_PPRS = 0x99,
     TAG_CERTIFICATION_DATA = 0xAC,
+    TAG_ADDITIONAL_PROFILE_VERSIONS = 0xAF,
+    TAG_IPA_MODE = 0x90,
+    TAG_IOT_SPECIFIC_INFO = 0xB4,
+    TAG_MINIMUM_SECURITY_LEVEL = 0x95,
+
+    IPA_MODE_IPAD = 0,
 
     /* RspCapability, SGP.22 4.3 */
     RSP_ADDITIONAL_PROFILE = 1 << 0,
@@ -90,7 +97,43 @@ static void put_certification_data(struct wr *w, const struct euicc *e)
     tlv_close(w, m);
 }
 
-int euicc_info2_put(struct euicc *e, struct wr *w)
+/* IoTSpecificInfo (SGP.32 5.9.2). */
+static void put_iot_specific_info(struct wr *w, const struct euicc *e)
+{
+    const struct rd null = rd_of(NULL, 0);
+
+    struct wr_mark m = tlv_open(w, TAG_IOT_SPECIFIC_INFO);
+    struct wr_mark versions = tlv_open(w, TAG_CHOICE_0);
+    put_version(w, e, TAG_OCTET_STRING, SET_SGP32_VERSION);
+    tlv_close(w, versions);
+    if (iot_at_least(e, IOT_V1_1) && setting_is(&e->settings, SET_ECALL, "on"))
+        tlv_put(w, TAG_CTX_1, null); /* ecallSupported */
+    if (iot_at_least(e, IOT_V1_1) && setting_is(&e->settings, SET_FALLBACK, "on"))
+        tlv_put(w, TAG_CTX_2, null); /* fallbackSupported */
+    if (iot_at_least(e, IOT_V1_3))
+        tlv_put(w, TAG_CTX_3, null); /* fallbackAllowedUpdateSupported */
+    tlv_close(w, m);
+}
+
+static void put_additional_versions(struct wr *w)
+{
+    static const uint8_t base_profile_version[] = { 2, 3, 1 };
+
+    struct wr_mark m = tlv_open(w, TAG_ADDITIONAL_PROFILE_VERSIONS);
+    tlv_put(w, TAG_OCTET_STRING, rd_of(base_profile_version, sizeof base_profile_version));
+    tlv_close(w, m);
+}
+
+/* What SGP.32 5.9.2 adds to EUICCInfo2. */
+static void put_iot_fields(struct wr *w, const struct euicc *e)
+{
+    tlv_put_uint(w, TAG_IPA_MODE, IPA_MODE_IPAD);
+    put_iot_specific_info(w, e);
+    if (iot_at_least(e, IOT_V1_3))
+        tlv_put_u8(w, TAG_MINIMUM_SECURITY_LEVEL, 0);
+}
+
+static int put_info2(struct euicc *e, bool with_iot_fields, struct wr *w)
 {
     static const uint8_t ts102241[] = { 9, 2, 0 }, globalplatform[] = { 2, 3, 0 };
     uint32_t forbidden = setting_pprs(&e->settings, SET_FORBIDDEN_PPR);
@@ -113,8 +156,23 @@ int euicc_info2_put(struct euicc *e, struct wr *w)
     put_version(w, e, TAG_OCTET_STRING, SET_PP_VERSION);
     tlv_put_str(w, TAG_UTF8, setting_text(&e->settings, SET_SAS_NUMBER));
     put_certification_data(w, e);
+    if (iot_at_least(e, IOT_V1_0))
+        put_additional_versions(w);
+    if (with_iot_fields)
+        put_iot_fields(w, e);
     tlv_close(w, m);
     return 0;
+}
+
+int euicc_info2_put(struct euicc *e, struct wr *w)
+{
+    return put_info2(e, iot_at_least(e, IOT_V1_0), w);
+}
+
+/* euiccSigned1 is of SGP.22's module, whose EUICCInfo2 ends before these fields. */
+int euicc_info2_put_signed(struct euicc *e, struct wr *w)
+{
+    return put_info2(e, iot_at_least(e, IOT_V1_1), w);
 }
 
 int es10b_get_euicc_info2(struct session *s, struct rd body, struct wr *rsp)

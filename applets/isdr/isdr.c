@@ -11,6 +11,7 @@
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdr/bpp.h"
 #include "applets/isdr/es10.h"
+#include "applets/isdr/iot.h"
 #include "asn1/der.h"
 
 enum {
@@ -28,7 +29,7 @@ struct isdr_session {
 
 static int lpae_activation(struct session *s, struct rd body, struct wr *rsp)
 {
-    enum { NOT_SUPPORTED = 1 }; /* SGP.22 5.7.1: there is no LPAe */
+    enum { NOT_SUPPORTED = 1 }; /* there is neither LPAe nor IPAe */
 
     (void)s;
     (void)body;
@@ -36,38 +37,92 @@ static int lpae_activation(struct session *s, struct rd body, struct wr *rsp)
     return 0;
 }
 
-static const struct {
+enum { EVERY_EUICC = -1 };
+
+static const struct es10_function {
     uint32_t tag;
     const char *name;
     es10_fn *run;
     const char *spec;
+    int since; /* enum iot_version; EVERY_EUICC: also where iot=off */
 } es10_functions[] = {
-    { TAG_GET_EUICC_INFO1, "GetEUICCInfo1", es10b_get_euicc_info1, "SGP.22 5.7.8" },
-    { TAG_PREPARE_DOWNLOAD, "PrepareDownload", es10b_prepare_download, "SGP.22 5.7.5" },
-    { TAG_GET_EUICC_INFO2, "GetEUICCInfo2", es10b_get_euicc_info2, "SGP.22 5.7.8" },
-    { TAG_LIST_NOTIFICATION, "ListNotification", es10b_list_notification, "SGP.22 5.7.9" },
-    { TAG_SET_NICKNAME, "SetNickname", es10c_set_nickname, "SGP.22 5.7.21" },
+    { TAG_GET_EUICC_INFO1, "GetEUICCInfo1", es10b_get_euicc_info1, "SGP.22 5.7.8", EVERY_EUICC },
+    { TAG_PREPARE_DOWNLOAD, "PrepareDownload", es10b_prepare_download, "SGP.22 5.7.5",
+      EVERY_EUICC },
+    { TAG_GET_EUICC_INFO2, "GetEUICCInfo2", es10b_get_euicc_info2, "SGP.22 5.7.8", EVERY_EUICC },
+    { TAG_LIST_NOTIFICATION, "ListNotification", es10b_list_notification, "SGP.22 5.7.9",
+      EVERY_EUICC },
+    { TAG_SET_NICKNAME, "SetNickname", es10c_set_nickname, "SGP.22 5.7.21", EVERY_EUICC },
     { TAG_RETRIEVE_NOTIFICATIONS_LIST, "RetrieveNotificationsList",
-      es10b_retrieve_notifications_list, "SGP.22 5.7.10" },
-    { TAG_GET_PROFILES_INFO, "GetProfilesInfo", es10c_get_profiles_info, "SGP.22 5.7.15" },
-    { TAG_GET_EUICC_CHALLENGE, "GetEUICCChallenge", es10b_get_euicc_challenge, "SGP.22 5.7.7" },
+      es10b_retrieve_notifications_list, "SGP.22 5.7.10", EVERY_EUICC },
+    { TAG_GET_PROFILES_INFO, "GetProfilesInfo", es10c_get_profiles_info, "SGP.22 5.7.15",
+      EVERY_EUICC },
+    { TAG_GET_EUICC_CHALLENGE, "GetEUICCChallenge", es10b_get_euicc_challenge, "SGP.22 5.7.7",
+      EVERY_EUICC },
     { TAG_NOTIFICATION_SENT, "RemoveNotificationFromList", es10b_remove_notification_from_list,
-      "SGP.22 5.7.11" },
-    { TAG_ENABLE_PROFILE, "EnableProfile", es10c_enable_profile, "SGP.22 5.7.16" },
-    { TAG_DISABLE_PROFILE, "DisableProfile", es10c_disable_profile, "SGP.22 5.7.17" },
-    { TAG_DELETE_PROFILE, "DeleteProfile", es10c_delete_profile, "SGP.22 5.7.18" },
-    { TAG_EUICC_MEMORY_RESET, "eUICCMemoryReset", es10c_euicc_memory_reset, "SGP.22 5.7.19" },
-    { TAG_LOAD_CRL, "LoadCRL", es10b_load_crl, "SGP.22 5.7.12" },
-    { TAG_AUTHENTICATE_SERVER, "AuthenticateServer", es10b_authenticate_server, "SGP.22 5.7.13" },
+      "SGP.22 5.7.11", EVERY_EUICC },
+    { TAG_ENABLE_PROFILE, "EnableProfile", es10c_enable_profile, "SGP.22 5.7.16", EVERY_EUICC },
+    { TAG_DISABLE_PROFILE, "DisableProfile", es10c_disable_profile, "SGP.22 5.7.17", EVERY_EUICC },
+    { TAG_DELETE_PROFILE, "DeleteProfile", es10c_delete_profile, "SGP.22 5.7.18", EVERY_EUICC },
+    { TAG_EUICC_MEMORY_RESET, "eUICCMemoryReset", es10c_euicc_memory_reset, "SGP.22 5.7.19",
+      EVERY_EUICC },
+    { TAG_LOAD_CRL, "LoadCRL", es10b_load_crl, "SGP.22 5.7.12", EVERY_EUICC },
+    { TAG_AUTHENTICATE_SERVER, "AuthenticateServer", es10b_authenticate_server, "SGP.22 5.7.13",
+      EVERY_EUICC },
     { TAG_EUICC_CONFIGURED_ADDRESSES, "GetEuiccConfiguredAddresses",
-      es10a_get_euicc_configured_addresses, "SGP.22 5.7.3" },
-    { TAG_GET_EID, "GetEID", es10c_get_eid, "SGP.22 5.7.20" },
+      es10a_get_euicc_configured_addresses, "SGP.22 5.7.3", EVERY_EUICC },
+    { TAG_GET_EID, "GetEID", es10c_get_eid, "SGP.22 5.7.20", EVERY_EUICC },
     { TAG_SET_DEFAULT_DP_ADDRESS, "SetDefaultDpAddress", es10a_set_default_dp_address,
-      "SGP.22 5.7.4" },
-    { TAG_CANCEL_SESSION, "CancelSession", es10b_cancel_session, "SGP.22 5.7.14" },
-    { TAG_LPAE_ACTIVATION, "LpaeActivation", lpae_activation, "SGP.22 5.7.1" },
-    { TAG_GET_RAT, "GetRAT", es10b_get_rat, "SGP.22 5.7.22" },
+      "SGP.22 5.7.4", EVERY_EUICC },
+    { TAG_CANCEL_SESSION, "CancelSession", es10b_cancel_session, "SGP.22 5.7.14", EVERY_EUICC },
+    { TAG_LPAE_ACTIVATION, "LpaeActivation, IpaeActivation", lpae_activation,
+      "SGP.22 5.7.1, SGP.32 3.8.4", EVERY_EUICC },
+    { TAG_GET_RAT, "GetRAT", es10b_get_rat, "SGP.22 5.7.22", EVERY_EUICC },
+    { TAG_EUICC_PACKAGE, "LoadEuiccPackage", es10b_load_euicc_package, "SGP.32 5.9.1", IOT_V1_0 },
+    { TAG_PROFILE_ROLLBACK, "ProfileRollback", es10b_profile_rollback, "SGP.32 5.9.16", IOT_V1_0 },
+    { TAG_GET_EIM_CONFIGURATION_DATA, "GetEimConfigurationData", es10b_get_eim_configuration_data,
+      "SGP.32 5.9.18", IOT_V1_0 },
+    { TAG_GET_CERTS, "GetCerts", es10b_get_certs, "SGP.32 5.9.10", IOT_V1_0 },
+    { TAG_ADD_INITIAL_EIM, "AddInitialEim", es10b_add_initial_eim, "SGP.32 5.9.4", IOT_V1_0 },
+    { TAG_CONFIGURE_IMMEDIATE_ENABLE, "ConfigureImmediateProfileEnabling",
+      es10b_configure_immediate_enable, "SGP.32 5.9.17", IOT_V1_0 },
+    { TAG_IMMEDIATE_ENABLE, "ImmediateEnable", es10b_immediate_enable, "SGP.32 5.9.15", IOT_V1_0 },
+    { TAG_ENABLE_EMERGENCY_PROFILE, "EnableEmergencyProfile", es10b_enable_emergency_profile,
+      "SGP.32 5.9.22", IOT_V1_1 },
+    { TAG_DISABLE_EMERGENCY_PROFILE, "DisableEmergencyProfile", es10b_disable_emergency_profile,
+      "SGP.32 5.9.23", IOT_V1_1 },
+    { TAG_EXECUTE_FALLBACK, "ExecuteFallbackMechanism", es10b_execute_fallback, "SGP.32 5.9.20",
+      IOT_V1_1 },
+    { TAG_RETURN_FROM_FALLBACK, "ReturnFromFallback", es10b_return_from_fallback, "SGP.32 5.9.21",
+      IOT_V1_1 },
+    { TAG_GET_CONNECTIVITY_PARAMETERS, "GetConnectivityParameters",
+      es10b_get_connectivity_parameters, "SGP.32 5.9.24", IOT_V1_1 },
+    { TAG_IOT_MEMORY_RESET, "eUICCMemoryReset", es10b_memory_reset, "SGP.32 5.9.5", IOT_V1_1 },
+    { TAG_IOT_SET_DEFAULT_DP_ADDRESS, "SetDefaultDpAddress", es10b_set_default_dp_address,
+      "SGP.32 5.9.25", IOT_V1_1 },
 };
+
+/* The function of this tag that this card has, or NULL. */
+static const struct es10_function *find_function(const struct euicc *e, uint32_t tag)
+{
+    for (size_t i = 0; i < N_ELEMS(es10_functions); i++) {
+        const struct es10_function *f = &es10_functions[i];
+        if (f->tag == tag &&
+            (f->since == EVERY_EUICC || iot_at_least(e, (enum iot_version)f->since)))
+            return f;
+    }
+    return NULL;
+}
+
+/* Did the terminal declare an LPAd or an IPAd (TS 102 221 11.1.19.2.4, SGP.32 3.8.4)? */
+static bool terminal_has_assistant(const struct euicc *e)
+{
+    enum { TAG_LPA_SUPPORT = 0x83, TAG_IPA_SUPPORT = 0x84 };
+    struct rd declared = rd_of(e->terminal_capability, e->terminal_capability_len);
+    struct tlv t;
+
+    return tlv_find(declared, TAG_LPA_SUPPORT, &t) || tlv_find(declared, TAG_IPA_SUPPORT, &t);
+}
 
 int es10_refuse(const struct euicc *e, const char *function, const struct result_name *names,
                 size_t n_names, int code, const char *why, const char *clause)
@@ -102,23 +157,28 @@ static int run_es10(struct session *s, struct rd in, struct wr *rsp)
         trace_check(&e->trace, "the request is not one whole TLV (SGP.22 5.7.2)");
         return ERR_INPUT;
     }
-    for (size_t i = 0; i < N_ELEMS(es10_functions); i++) {
-        if (es10_functions[i].tag != request.tag)
-            continue;
-        if (!tlv_all_whole(request.value)) {
-            trace_check(&e->trace, "%s: a field is no whole TLV (SGP.22 5.7.2)",
-                        es10_functions[i].name);
-            return ERR_INPUT;
-        }
-        trace_note(&e->trace, "%s (%s)", es10_functions[i].name, es10_functions[i].spec);
-        int result = es10_functions[i].run(s, request.value, rsp);
-        if (result == ERR_INPUT)
-            trace_check(&e->trace, "%s: a field is missing, broken or beyond its bound (%s)",
-                        es10_functions[i].name, es10_functions[i].spec);
-        return result;
+    const struct es10_function *f = find_function(e, request.tag);
+    if (f == NULL) {
+        trace_check(&e->trace, "there is no function %X (SGP.22 5.7.2)", request.tag);
+        return SW_REFERENCE_NOT_FOUND;
     }
-    trace_check(&e->trace, "there is no function %X (SGP.22 5.7.2)", request.tag);
-    return SW_REFERENCE_NOT_FOUND;
+    if (setting_is(&e->settings, SET_TERMINAL_CAPABILITY, "required") &&
+        !terminal_has_assistant(e)) {
+        trace_check(&e->trace,
+                    "%s: TERMINAL CAPABILITY declared neither LPAd nor IPAd (SGP.32 3.8.4)",
+                    f->name);
+        return SW_CONDITIONS_OF_USE;
+    }
+    if (!tlv_all_whole(request.value)) {
+        trace_check(&e->trace, "%s: a field is no whole TLV (SGP.22 5.7.2)", f->name);
+        return ERR_INPUT;
+    }
+    trace_note(&e->trace, "%s (%s)", f->name, f->spec);
+    int result = f->run(s, request.value, rsp);
+    if (result == ERR_INPUT)
+        trace_check(&e->trace, "%s: a field is missing, broken or beyond its bound (%s)", f->name,
+                    f->spec);
+    return result;
 }
 
 /* Appends a block.  0, or the status word that refuses it. */
@@ -172,6 +232,19 @@ static void deselect(struct session *s)
     wr_done(&is->request);
 }
 
+/* ISDRProprietaryApplicationTemplateIoT (SGP.32 5.9). */
+static int put_iot_template(struct euicc *e, struct wr *fci)
+{
+    enum { TAG_IOT_TEMPLATE = 0xE1, CONFIGURATION_ENABLED_PROFILE = 1 << 1 };
+    uint16_t enabled;
+
+    TRY(profile_enabled(e, &enabled));
+    struct wr_mark m = tlv_open(fci, TAG_IOT_TEMPLATE);
+    tlv_put_bits(fci, TAG_CTX_0, enabled != NO_PROFILE ? CONFIGURATION_ENABLED_PROFILE : 0);
+    tlv_close(fci, m);
+    return 0;
+}
+
 /* SGP.22 5.7.1 and 4.1: what Android and other LPAs read before they talk to an ISD-R. */
 static int select_isdr(struct session *s, struct wr *fci)
 {
@@ -187,6 +260,8 @@ static int select_isdr(struct session *s, struct wr *fci)
     struct wr_mark template = tlv_open(fci, TAG_ISDR_TEMPLATE);
     tlv_put(fci, TAG_CTX_2, rd_of(svn, sizeof svn));
     tlv_close(fci, template);
+    if (iot_at_least(s->euicc, IOT_V1_1))
+        TRY(put_iot_template(s->euicc, fci));
     tlv_close(fci, m);
     return 0;
 }
@@ -207,6 +282,7 @@ static void stop(struct euicc *e)
 static void not_committed(struct euicc *e)
 {
     rsp_end(&isdr_state(e)->rsp);
+    isdr_state(e)->finished.index = NO_PROFILE;
 }
 
 static const struct command isdr_commands[] = {
@@ -228,4 +304,6 @@ const struct applet isdr_applet = {
     .select = select_isdr,
     .deselect = deselect,
     .not_committed = not_committed,
+    .free_room = profile_free_room,
+    .take_room = profile_take_room,
 };

@@ -14,9 +14,11 @@ enum {
     TAG_NOTIFICATION_CONFIGURATION = 0xB6,
     TAG_PROFILE_OWNER = 0xB7,
     TAG_PPRS = 0x99,
-    TAG_DATA_NOT_STORED = 0xBF23, /* serviceSpecificDataNotStoredInEuicc */
-    MAX_ICON_TYPE = 1,            /* jpg(0), png(1) */
-    MAX_EVENTS = 0x0F,            /* install, enable, disable, delete */
+    TAG_DATA_NOT_STORED = 0xBF23,  /* serviceSpecificDataNotStoredInEuicc */
+    TAG_ECALL_INDICATION = 0x9F7B, /* SGP.32 5.3.1 */
+    TAG_FALLBACK_ALLOWED = 0x9F67,
+    MAX_ICON_TYPE = 1, /* jpg(0), png(1) */
+    MAX_EVENTS = 0x0F, /* install, enable, disable, delete */
 };
 
 enum field_kind { OCTETS, UTF8, BITS, NUMBER };
@@ -37,6 +39,8 @@ static const struct field {
     { TAG_ICON, false, OCTETS, 0, 1024, "icon is over 1024 octets" },
     { TAG_PROFILE_CLASS, false, NUMBER, CLASS_TEST, CLASS_OPERATIONAL, "profileClass is unknown" },
     { TAG_PPRS, false, BITS, 0, 0, "profilePolicyRules is no BIT STRING" },
+    { TAG_ECALL_INDICATION, false, OCTETS, 1, 1, "ecallIndication is no BOOLEAN" },
+    { TAG_FALLBACK_ALLOWED, false, OCTETS, 1, 1, "fallbackAllowed is no BOOLEAN" },
 };
 
 static bool field_is_good(const struct field *f, struct rd value)
@@ -102,6 +106,8 @@ const char *metadata_parse(struct rd body, struct metadata *ret)
         return "profilePolicyRules without profileOwner";
     if (tlv_find(body, TAG_ICCID, &t))
         m.iccid = t.value;
+    if (tlv_find(body, TAG_ECALL_INDICATION, &t))
+        m.is_emergency = t.value.p[0] != 0;
     *ret = m;
     return NULL;
 }

@@ -9,6 +9,7 @@ struct metadata {
     struct rd iccid, owner; /* owner: contents of profileOwner; n == 0: absent */
     uint64_t profile_class;
     uint32_t pprs;
+    bool is_emergency; /* ecallIndication (SGP.32 5.3.1) */
 };
 
 /* NULL, or why the contents of a StoreMetadataRequest cannot be. */

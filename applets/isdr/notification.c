@@ -7,6 +7,9 @@
 
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdr/es10.h"
+#include "applets/isdr/iot.h"
+#include "applets/isdr/package_result.h"
+#include "applets/isdr/rollback.h"
 
 enum {
     TAG_PROFILE_INSTALLATION_RESULT = 0xBF37,
@@ -31,7 +34,7 @@ int notification_last(struct euicc *e, uint64_t *ret)
     return nvm_get_uint(e->nvm, KEY_SEQUENCE, 0, ret);
 }
 
-static int next_sequence(struct euicc *e, uint64_t *ret)
+int notification_next(struct euicc *e, uint64_t *ret)
 {
     TRY(notification_last(e, ret));
     return nvm_put_uint(e->nvm, KEY_SEQUENCE, ++*ret);
@@ -118,7 +121,7 @@ int notification_add_result(struct euicc *e, const struct installation_result *r
     uint64_t sequence;
     struct wr w;
 
-    TRY(next_sequence(e, &sequence));
+    TRY(notification_next(e, &sequence));
     wr_init_heap(&w, NOTIFICATION_MAX);
     struct wr_mark result = tlv_open(&w, TAG_PROFILE_INSTALLATION_RESULT);
     size_t data_at = w.n;
@@ -145,7 +148,7 @@ static int add_other(struct euicc *e, int ci, enum notification_event event, str
     uint64_t sequence;
     struct wr w;
 
-    TRY(next_sequence(e, &sequence));
+    TRY(notification_next(e, &sequence));
     wr_init_heap(&w, NOTIFICATION_MAX);
     struct wr_mark notification = tlv_open(&w, TAG_SEQUENCE);
     size_t metadata_at = w.n;
@@ -288,22 +291,99 @@ int es10b_list_notification(struct session *s, struct rd body, struct wr *rsp)
     return put_list(s->euicc, TAG_LIST_NOTIFICATION, &f, false, rsp);
 }
 
+/* Which results of eUICC Packages a request means (SGP.32 5.9.11). */
+enum package_results { NO_RESULTS, RESULTS_ONLY, RESULT_OR_NOTIFICATION, RESULTS_TOO };
+
+/* searchCriteria, within A0 or, as some IPAs write it, bare. */
+static int read_criteria(const struct euicc *e, struct rd body, struct filter *f,
+                         enum package_results *ret)
+{
+    bool iot = iot_at_least(e, IOT_V1_0);
+    struct tlv criteria, t;
+
+    *ret = NO_RESULTS;
+    if (iot && tlv_find(body, TAG_CTX_2, &t)) {
+        *ret = RESULTS_ONLY;
+        return 0;
+    }
+    if (!tlv_find(body, TAG_CHOICE_0, &criteria)) {
+        if (iot && !iot_at_least(e, IOT_V1_1))
+            *ret = RESULTS_TOO; /* what notificationAndEprList is for */
+        return 0;
+    }
+    if (tlv_find(criteria.value, TAG_CTX_0, &t)) {
+        f->by_sequence = true;
+        *ret = iot ? RESULT_OR_NOTIFICATION : NO_RESULTS;
+        return tlv_uint(t.value, &f->sequence);
+    }
+    if (tlv_find(criteria.value, TAG_CTX_1, &t))
+        return read_events(t.value, f);
+    if (!iot || !tlv_find(criteria.value, TAG_CTX_2, &t))
+        return ERR_INPUT;
+    *ret = RESULTS_ONLY;
+    return 0;
+}
+
+/* notificationAndEprList, of SGP.32 1.0 alone.  *ret_any: there are results of eUICC Packages. */
+static int put_both(struct euicc *e, const struct filter *f, struct wr *rsp, bool *ret_any)
+{
+    enum { TAG_NOTIFICATION_AND_EPR_LIST = 0xA3 };
+
+    struct wr_mark outer = tlv_open(rsp, TAG_RETRIEVE_NOTIFICATIONS_LIST);
+    struct wr_mark both = tlv_open(rsp, TAG_NOTIFICATION_AND_EPR_LIST);
+    struct wr_mark list = tlv_open(rsp, TAG_CHOICE_0);
+    TRY(put_all(e, f, true, rsp));
+    tlv_close(rsp, list);
+    list = tlv_open(rsp, TAG_CHOICE_1);
+    size_t before = rsp->n;
+    TRY(package_result_put_all(e, rsp));
+    *ret_any = rsp->n > before;
+    tlv_close(rsp, list);
+    tlv_close(rsp, both);
+    tlv_close(rsp, outer);
+    return 0;
+}
+
+/* euiccPackageResultList: all of them, or the one that there is with this number. */
+static int put_results(struct euicc *e, const struct filter *f, struct wr *rsp, bool *ret_found)
+{
+    struct wr_mark outer = tlv_open(rsp, TAG_RETRIEVE_NOTIFICATIONS_LIST);
+    struct wr_mark list = tlv_open(rsp, TAG_CHOICE_2);
+    *ret_found = true;
+    if (f->by_sequence)
+        TRY(package_result_get(e, f->sequence, rsp, ret_found));
+    else
+        TRY(package_result_put_all(e, rsp));
+    tlv_close(rsp, list);
+    tlv_close(rsp, outer);
+    return 0;
+}
+
 int es10b_retrieve_notifications_list(struct session *s, struct rd body, struct wr *rsp)
 {
     struct filter f = { 0 };
-    struct tlv criteria, t;
+    enum package_results results;
+    bool found = false;
 
-    if (tlv_find(body, TAG_CHOICE_0, &criteria)) {
-        if (tlv_find(criteria.value, TAG_CTX_0, &t)) {
-            f.by_sequence = true;
-            TRY(tlv_uint(t.value, &f.sequence));
-        } else if (tlv_find(criteria.value, TAG_CTX_1, &t)) {
-            TRY(read_events(t.value, &f));
-        } else {
-            return ERR_INPUT;
-        }
-    }
+    TRY(read_criteria(s->euicc, body, &f, &results));
+    if (results == RESULTS_TOO)
+        TRY(put_both(s->euicc, &f, rsp, &found));
+    else if (results != NO_RESULTS)
+        TRY(put_results(s->euicc, &f, rsp, &found));
+    if (found)
+        return 0;
+    wr_clear(rsp);
     return put_list(s->euicc, TAG_RETRIEVE_NOTIFICATIONS_LIST, &f, true, rsp);
+}
+
+/* A notification, or the result of a eUICC Package: they share their numbers (SGP.32 5.9.12). */
+static int remove_either(struct euicc *e, uint64_t sequence, bool *ret_existed)
+{
+    TRY(notification_remove(e, sequence, ret_existed));
+    if (*ret_existed)
+        return 0;
+    TRY(package_result_remove(e, sequence, ret_existed));
+    return *ret_existed ? rollback_forget(e, sequence) : 0;
 }
 
 int es10b_remove_notification_from_list(struct session *s, struct rd body, struct wr *rsp)
@@ -316,7 +396,7 @@ int es10b_remove_notification_from_list(struct session *s, struct rd body, struc
     if (!tlv_find(body, TAG_CTX_0, &t))
         return ERR_INPUT;
     TRY(tlv_uint(t.value, &sequence));
-    TRY(notification_remove(s->euicc, sequence, &existed));
+    TRY(remove_either(s->euicc, sequence, &existed));
     es10_put_result(rsp, TAG_NOTIFICATION_SENT, TAG_CTX_0,
                     existed ? DELETE_NOTIFICATION_OK : NOTHING_TO_DELETE);
     return 0;

@@ -33,6 +33,9 @@ int notification_add_result(struct euicc *e, const struct installation_result *r
 int notification_add_event(struct euicc *e, const struct profile *p, enum notification_event event,
                            struct rd except);
 
+/* Takes the next sequence number. */
+int notification_next(struct euicc *e, uint64_t *ret);
+
 /* The last sequence number given. */
 int notification_last(struct euicc *e, uint64_t *ret);
 int notification_remove(struct euicc *e, uint64_t sequence, bool *ret_existed);

@@ -15,6 +15,10 @@ int package_result_sequence(struct euicc *e, uint64_t *ret);
 int package_result_add(struct euicc *e, const struct eim *eim, uint64_t sequence,
                        struct rd data_signed, struct wr *rsp);
 
+/* Signs euiccPackageErrorDataSigned and appends the error, BF51, to rsp; errors are not kept. */
+int package_error_put(struct euicc *e, const struct eim *eim, struct rd data_signed,
+                      struct wr *rsp);
+
 /* Is there room for one more? (setting max_package_results) */
 int package_result_has_room(struct euicc *e, bool *ret);
 

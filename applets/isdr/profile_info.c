@@ -1,7 +1,10 @@
 /* profile_info.c - GetProfilesInfo (SGP.22 5.7.15, SGP.32 5.9.14), which a eUICC Package can ask
  * for too. */
+#include "applets/isdr/profile_info.h"
+
 #include "applets/isdr/es10.h"
-#include "applets/isdr/profile_store.h"
+#include "applets/isdr/fallback.h"
+#include "applets/isdr/iot.h"
 
 enum {
     TAG_PROFILE_INFO = 0xE3,
@@ -9,32 +12,41 @@ enum {
     TAG_NICKNAME = 0x90,
     TAG_CLASS = 0x95,
     TAG_METADATA_DP = 0xB8,
+    TAG_FALLBACK_ATTRIBUTE = 0x9F26, /* SGP.32 5.9.14, from here on */
+    TAG_FALLBACK_ALLOWED = 0x9F67,
+    TAG_ECALL_INDICATION = 0x9F7B,
+    TAG_IOT_SPECIFIC = 0xBF64,
 
     INCORRECT_INPUT_VALUES = 1, /* ProfileInfoListError */
 };
 
 /* ProfileInfo, in the order of its ASN.1: what stands where, and what is told unasked. */
 enum info_source { FROM_METADATA, FROM_STATE };
+enum unasked { NEVER, ALWAYS, ON_IOT };
 static const struct info_field {
     uint32_t tag;
     enum info_source source;
-    bool unasked;
+    enum unasked unasked;
 } info_fields[] = {
-    { TAG_ICCID, FROM_METADATA, true },
-    { TAG_AID_4F, FROM_STATE, true },
-    { TAG_PROFILE_STATE, FROM_STATE, true },
-    { TAG_NICKNAME, FROM_STATE, true },
-    { 0x91, FROM_METADATA, true }, /* serviceProviderName */
-    { 0x92, FROM_METADATA, true }, /* profileName */
-    { 0x93, FROM_METADATA, true }, /* iconType */
-    { 0x94, FROM_METADATA, true }, /* icon */
-    { TAG_CLASS, FROM_STATE, true },
-    { 0xB6, FROM_METADATA, false }, /* notificationConfigurationInfo */
-    { 0xB7, FROM_METADATA, false }, /* profileOwner */
-    { TAG_METADATA_DP, FROM_STATE, false },
-    { 0x99, FROM_METADATA, false },   /* profilePolicyRules */
-    { 0xBF22, FROM_METADATA, false }, /* serviceSpecificDataStoredInEuicc */
-    { 0xBF76, FROM_METADATA, false }, /* access rules that Android reads */
+    { TAG_ICCID, FROM_METADATA, ALWAYS },
+    { TAG_AID_4F, FROM_STATE, ALWAYS },
+    { TAG_PROFILE_STATE, FROM_STATE, ALWAYS },
+    { TAG_NICKNAME, FROM_STATE, ALWAYS },
+    { 0x91, FROM_METADATA, ALWAYS }, /* serviceProviderName */
+    { 0x92, FROM_METADATA, ALWAYS }, /* profileName */
+    { 0x93, FROM_METADATA, ALWAYS }, /* iconType */
+    { 0x94, FROM_METADATA, ALWAYS }, /* icon */
+    { TAG_CLASS, FROM_STATE, ALWAYS },
+    { 0xB6, FROM_METADATA, NEVER }, /* notificationConfigurationInfo */
+    { 0xB7, FROM_METADATA, NEVER }, /* profileOwner */
+    { TAG_METADATA_DP, FROM_STATE, NEVER },
+    { 0x99, FROM_METADATA, NEVER },   /* profilePolicyRules */
+    { 0xBF22, FROM_METADATA, NEVER }, /* serviceSpecificDataStoredInEuicc */
+    { TAG_ECALL_INDICATION, FROM_METADATA, ON_IOT },
+    { TAG_FALLBACK_ATTRIBUTE, FROM_STATE, ON_IOT },
+    { TAG_FALLBACK_ALLOWED, FROM_METADATA, ON_IOT },
+    { TAG_IOT_SPECIFIC, FROM_METADATA, NEVER },
+    { 0xBF76, FROM_METADATA, NEVER }, /* access rules that Android reads */
 };
 
 /* Which profiles, and which of their fields. */
@@ -65,7 +77,14 @@ bool es10_list_has(struct rd list, uint32_t tag)
     return false;
 }
 
-static void put_state_field(uint32_t tag, const struct profile *p, bool enabled, struct wr *rsp)
+/* What fields of every profile depend on. */
+struct info_state {
+    uint16_t enabled, fallback;
+    bool iot;
+};
+
+static void put_state_field(uint32_t tag, const struct profile *p, const struct info_state *state,
+                            struct wr *rsp)
 {
     uint8_t aid[AID_MAX_LEN];
 
@@ -75,7 +94,7 @@ static void put_state_field(uint32_t tag, const struct profile *p, bool enabled,
         tlv_put(rsp, tag, rd_of(aid, sizeof aid));
         break;
     case TAG_PROFILE_STATE:
-        tlv_put_u8(rsp, tag, enabled);
+        tlv_put_u8(rsp, tag, p->index == state->enabled);
         break;
     case TAG_NICKNAME:
         if (p->nickname.n > 0)
@@ -87,48 +106,69 @@ static void put_state_field(uint32_t tag, const struct profile *p, bool enabled,
     case TAG_METADATA_DP:
         wr_put_rd(rsp, p->dp_proprietary);
         break;
+    case TAG_FALLBACK_ATTRIBUTE:
+        if (p->index == state->fallback) /* DEFAULT FALSE */
+            tlv_put_u8(rsp, tag, 0xFF);
+        break;
     default:
         break;
     }
 }
 
-static void put_info(const struct info_request *r, const struct profile *p, bool enabled,
-                     struct wr *rsp)
+static bool is_wanted(const struct info_request *r, const struct info_field *f, bool iot)
+{
+    if (r->has_tag_list)
+        return es10_list_has(r->tag_list, f->tag);
+    return f->unasked == ALWAYS || (f->unasked == ON_IOT && iot);
+}
+
+static void put_info(const struct info_request *r, const struct profile *p,
+                     const struct info_state *state, struct wr *rsp)
 {
     struct tlv t;
 
     struct wr_mark m = tlv_open(rsp, TAG_PROFILE_INFO);
     for (size_t i = 0; i < N_ELEMS(info_fields); i++) {
         const struct info_field *f = &info_fields[i];
-        if (r->has_tag_list ? !es10_list_has(r->tag_list, f->tag) : !f->unasked)
+        if (!is_wanted(r, f, state->iot))
             continue;
         if (f->source == FROM_STATE)
-            put_state_field(f->tag, p, enabled, rsp);
+            put_state_field(f->tag, p, state, rsp);
         else if (tlv_find(p->metadata, f->tag, &t))
             tlv_put(rsp, t.tag, t.value);
     }
     tlv_close(rsp, m);
 }
 
-static int put_all_infos(struct euicc *e, const struct info_request *r, struct wr *rsp)
+static int put_one(struct euicc *e, const struct info_request *r, const struct info_state *state,
+                   uint16_t index, struct wr *rsp)
 {
-    uint16_t index = NO_PROFILE, enabled;
+    struct profile p;
     bool found;
 
-    TRY(profile_enabled(e, &enabled));
+    TRY(profile_load(e, index, &p, &found));
+    if (!found)
+        return ERR_BUG;
+    if (!r->by_class || p.profile_class == r->profile_class)
+        put_info(r, &p, state, rsp);
+    profile_done(&p);
+    return 0;
+}
+
+static int put_all(struct euicc *e, const struct info_request *r, struct wr *rsp)
+{
+    struct info_state state = { .iot = iot_at_least(e, IOT_V1_1) };
+    uint16_t index = NO_PROFILE;
+
+    TRY(profile_enabled(e, &state.enabled));
+    TRY(fallback_holder(e, &state.fallback));
+    if (r->by_id)
+        return r->index == NO_PROFILE ? 0 : put_one(e, r, &state, r->index, rsp);
     for (;;) {
-        struct profile p;
         TRY(profile_next(e, &index));
         if (index == NO_PROFILE)
             return 0;
-        if (r->by_id && index != r->index)
-            continue;
-        TRY(profile_load(e, index, &p, &found));
-        if (!found)
-            return ERR_BUG;
-        if (!r->by_class || p.profile_class == r->profile_class)
-            put_info(r, &p, index == enabled, rsp);
-        profile_done(&p);
+        TRY(put_one(e, r, &state, index, rsp));
     }
 }
 
@@ -160,12 +200,11 @@ static int parse_search(struct euicc *e, struct rd body, struct info_request *r,
     return 0;
 }
 
-int es10c_get_profiles_info(struct session *s, struct rd body, struct wr *rsp)
+int profile_infos_put(struct euicc *e, struct rd body, struct wr *rsp)
 {
     static const struct result_name names[] = {
         { INCORRECT_INPUT_VALUES, "incorrectInputValues" },
     };
-    struct euicc *e = s->euicc;
     struct info_request r = { 0 };
     struct tlv list;
     int code;
@@ -175,7 +214,7 @@ int es10c_get_profiles_info(struct session *s, struct rd body, struct wr *rsp)
         es10_refuse(e, "GetProfilesInfo", names, N_ELEMS(names), code,
                     "the search criteria are no ICCID, AID or class", "SGP.22 5.7.15");
         es10_put_result(rsp, TAG_GET_PROFILES_INFO, TAG_CTX_1, code);
-        return 0;
+        return code;
     }
     if (tlv_find(body, TAG_TAG_LIST, &list)) {
         r.has_tag_list = true;
@@ -183,8 +222,15 @@ int es10c_get_profiles_info(struct session *s, struct rd body, struct wr *rsp)
     }
     struct wr_mark m = tlv_open(rsp, TAG_GET_PROFILES_INFO);
     struct wr_mark ok = tlv_open(rsp, TAG_CHOICE_0);
-    TRY(put_all_infos(e, &r, rsp));
+    TRY(put_all(e, &r, rsp));
     tlv_close(rsp, ok);
     tlv_close(rsp, m);
     return 0;
+}
+
+int es10c_get_profiles_info(struct session *s, struct rd body, struct wr *rsp)
+{
+    int code = profile_infos_put(s->euicc, body, rsp);
+
+    return code < 0 ? code : 0;
 }

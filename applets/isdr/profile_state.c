@@ -1,6 +1,7 @@
 /* profile_state.c - enabling, disabling and deleting profiles. */
 #include "applets/isdr/profile_state.h"
 
+#include "applets/isdr/fallback.h"
 #include "applets/isdr/isdr.h"
 
 int state_refuse(const struct euicc *e, const struct state_function *f, int code, const char *why)
@@ -182,9 +183,12 @@ int profile_delete(struct euicc *e, const struct profile *p, struct profile_swit
 {
     TRY(notification_add_event(e, p, EVENT_DELETE, rd_of(NULL, 0)));
     TRY(profile_remove(e, p));
+    TRY(fallback_forget(e, p->index));
     if (e->uicc.mounted == p->index)
         uicc_want(e, NO_PROFILE);
     isdr_state(e)->undo.pending = false;
+    if (isdr_state(e)->finished.index == p->index)
+        isdr_state(e)->finished.index = NO_PROFILE;
     trace_note(&e->trace, "profile %04X is deleted", p->index);
     if (now->enabled == p->index)
         now->enabled = NO_PROFILE;

@@ -221,17 +221,46 @@ int profile_next(struct euicc *e, uint16_t *index)
     return 0;
 }
 
+/* One at most: StoreMetadata sees to it. */
+int profile_find_emergency(struct euicc *e, uint16_t *ret_index)
+{
+    uint16_t index = NO_PROFILE;
+    struct profile p;
+    bool found;
+
+    do {
+        TRY(profile_next(e, &index));
+        if (index == NO_PROFILE)
+            break;
+        TRY(profile_load(e, index, &p, &found));
+        if (!found)
+            return ERR_BUG;
+        found = p.is_emergency;
+        profile_done(&p);
+    } while (!found);
+    *ret_index = index;
+    return 0;
+}
+
 /* --- room ------------------------------------------------------------------------------------- */
+
+int profile_free_room(struct euicc *e, uint64_t *ret)
+{
+    uint64_t used, total = setting_number(&e->settings, SET_NVM_TOTAL);
+
+    TRY(nvm_get_uint(e->nvm, KEY_USED, 0, &used));
+    *ret = used < total ? total - used : 0;
+    return 0;
+}
 
 int profile_free_memory(struct euicc *e, uint64_t *ret)
 {
-    uint64_t used, count;
-    uint64_t total = setting_number(&e->settings, SET_NVM_TOTAL);
+    uint64_t count;
 
-    TRY(nvm_get_uint(e->nvm, KEY_USED, 0, &used));
+    TRY(profile_free_room(e, ret));
     TRY(nvm_get_uint(e->nvm, KEY_COUNT, 0, &count));
-    bool full = count >= setting_number(&e->settings, SET_MAX_PROFILES);
-    *ret = full || used > total ? 0 : total - used;
+    if (count >= setting_number(&e->settings, SET_MAX_PROFILES))
+        *ret = 0;
     return 0;
 }
 
@@ -319,20 +348,48 @@ int profile_remove(struct euicc *e, const struct profile *p)
     return nvm_del_all(e->nvm, key);
 }
 
+/* Stores a profile that takes another number of octets than before, and the sum. */
+static int store_resized(struct euicc *e, const struct profile *p, uint64_t before)
+{
+    uint64_t used, total = setting_number(&e->settings, SET_NVM_TOTAL);
+
+    TRY(nvm_get_uint(e->nvm, KEY_USED, 0, &used));
+    if (used < before)
+        return FAULT(&e->trace, ERR_NVM, "the sum of profile sizes is wrong");
+    if (p->size > before && used - before + p->size > total)
+        return ERR_SPACE;
+    TRY(nvm_put_uint(e->nvm, KEY_USED, used - before + p->size));
+    return store_record(e, p);
+}
+
 int profile_update_metadata(struct euicc *e, const struct profile *p, struct rd metadata)
 {
     struct profile changed = *p;
-    uint64_t used, total = setting_number(&e->settings, SET_NVM_TOTAL);
 
+    if (p->size < p->metadata.n)
+        return FAULT(&e->trace, ERR_NVM, "the size of profile %04X is wrong", p->index);
     changed.metadata = metadata;
     changed.size = p->size - p->metadata.n + metadata.n;
-    TRY(nvm_get_uint(e->nvm, KEY_USED, 0, &used));
-    if (p->size < p->metadata.n || used < p->size)
-        return FAULT(&e->trace, ERR_NVM, "the sum of profile sizes is wrong");
-    if (used - p->size + changed.size > total)
-        return ERR_SPACE;
-    TRY(nvm_put_uint(e->nvm, KEY_USED, used - p->size + changed.size));
-    return store_record(e, &changed);
+    return store_resized(e, &changed, p->size);
+}
+
+int profile_take_room(struct euicc *e, int64_t octets)
+{
+    struct profile p;
+    bool found;
+    int err = 0;
+
+    TRY(profile_load(e, e->uicc.mounted, &p, &found));
+    if (!found)
+        return ERR_BUG;
+    uint64_t before = p.size;
+    if (octets < 0 && (uint64_t)-octets > before)
+        err = FAULT(&e->trace, ERR_NVM, "the size of profile %04X is wrong", p.index);
+    p.size += (uint64_t)octets;
+    if (err == 0)
+        err = store_resized(e, &p, before);
+    profile_done(&p);
+    return err;
 }
 
 /* --- which one is enabled --------------------------------------------------------------------- */

@@ -76,11 +76,19 @@ void profile_done(struct profile *p);
 int profile_find_iccid(struct euicc *e, struct rd iccid, uint16_t *ret_index);
 int profile_find_aid(struct euicc *e, struct rd aid, uint16_t *ret_index);
 
+/* The Emergency Profile (SGP.32 5.9.22), NO_PROFILE when there is none. */
+int profile_find_emergency(struct euicc *e, uint16_t *ret_index);
+
 /* Walks all profiles in order of AID: *index is NO_PROFILE to begin with and again at the end. */
 int profile_next(struct euicc *e, uint16_t *index);
 
-/* Octets that are free; 0 when no further profile fits for another reason. */
+/* Octets that are free. */
+int profile_free_room(struct euicc *e, uint64_t *ret);
+/* The same for one more profile: 0 when none fits for another reason. */
 int profile_free_memory(struct euicc *e, uint64_t *ret);
+
+/* The mounted profile's files take so many octets more, or fewer.  ERR_SPACE. */
+int profile_take_room(struct euicc *e, int64_t octets);
 
 /* The AID that the next profile gets, or ERR_SPACE. */
 int profile_next_index(struct euicc *e, uint16_t *ret);

@@ -75,7 +75,7 @@ static int store_rand(struct session *s, const struct apdu *a, struct rd rand)
     wr_put_u8(&w, 0);
     wr_put_u8(&w, 0);
     int err = fs_write(fs, s->euicc->nvm, node, 0, wr_view(&w));
-    return err == ERR_INPUT ? naa_refuse(s, a, SW_NO_KEY_MEMORY, "EF.GBABP is too small") : err;
+    return err == ERR_INPUT ? uicc_refuse(s, a, SW_NO_KEY_MEMORY, "EF.GBABP is too small") : err;
 }
 
 static int answer_bootstrap(struct session *s, const struct apdu *a, struct aka *aka, struct rd in,
@@ -196,7 +196,7 @@ static int list_naf(struct session *s, const struct apdu *a, struct rd naf_id)
     tlv_put(&w, TAG_NAF_ID, naf_id);
     tlv_put(&w, TAG_B_TID, b_tid);
     if (wr_failed(&w) != 0 || r == 0)
-        return naa_refuse(s, a, SW_NO_KEY_MEMORY, "EF.GBANL is too small");
+        return uicc_refuse(s, a, SW_NO_KEY_MEMORY, "EF.GBANL is too small");
     memset(record + w.n, 0xFF, body->record_len - w.n);
     return fs_write_record(fs, s->euicc->nvm, node, r, rd_of(record, body->record_len));
 }
@@ -226,18 +226,18 @@ static int derive_naf(struct session *s, const struct apdu *a, struct rd in, str
 
     wr_init(&impi_file, file, sizeof file);
     if (naa_take(&in, &naf_id) != 0)
-        return naa_refuse(s, a, SW_WRONG_LENGTH, "NAF_ID is cut off");
+        return uicc_refuse(s, a, SW_WRONG_LENGTH, "NAF_ID is cut off");
     int err = take_impi(s, &in, &impi_file, &impi);
     if (err == ERR_INPUT || (err == 0 && in.n != 0))
-        return naa_refuse(s, a, SW_WRONG_LENGTH, "NAF_ID or IMPI has another length");
+        return uicc_refuse(s, a, SW_WRONG_LENGTH, "NAF_ID or IMPI has another length");
     if (err > 0)
-        return naa_refuse(s, a, err, "EF.IMPI has no IMPI");
+        return uicc_refuse(s, a, err, "EF.IMPI has no IMPI");
     TRY(err);
     key_name(s, key);
     wr_init(&stored, octets, sizeof octets);
     TRY(nvm_get(s->euicc->nvm, key, &stored, &found));
     if (!found)
-        return naa_refuse(s, a, SW_CONDITIONS_OF_USE, "no bootstrapping yet (TS 33.220 G.2)");
+        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "no bootstrapping yet (TS 33.220 G.2)");
     err = derive(s, wr_view(&stored), impi, naf_id, ks_naf);
     crypto_wipe(octets, sizeof octets);
     TRY(err);
@@ -258,6 +258,6 @@ int naa_authenticate_gba(struct session *s, const struct apdu *a, struct wr *rsp
     case TAG_NAF_DERIVATION:
         return derive_naf(s, a, in, rsp);
     default:
-        return naa_refuse(s, a, SW_NO_SECURITY_CONTEXT, "neither bootstrapping nor derivation");
+        return uicc_refuse(s, a, SW_NO_SECURITY_CONTEXT, "neither bootstrapping nor derivation");
     }
 }

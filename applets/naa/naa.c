@@ -21,10 +21,6 @@ enum {
 
     TAG_AUTHENTICATED = 0xDB,
     TAG_SYNCHRONISE = 0xDC,
-
-    /* Key references of application PINs (TS 102 221 9.5.1). */
-    FIRST_APPLICATION_PIN = 0x01,
-    LAST_APPLICATION_PIN = 0x08,
 };
 
 /* --- files --- */
@@ -66,17 +62,6 @@ int naa_has_service(struct session *s, unsigned service, bool *ret)
     return 0;
 }
 
-int naa_refuse(const struct session *s, const struct apdu *a, int sw, const char *why)
-{
-    const struct applet *naa = s->selected;
-
-    for (size_t i = 0; i < naa->n_commands; i++)
-        if (naa->commands[i].ins == a->ins)
-            trace_check(&s->euicc->trace, "%s: %s: %s (%s)", naa->commands[i].name, why,
-                        sw_text((uint16_t)sw), naa->commands[i].spec);
-    return sw;
-}
-
 /* --- conditions --- */
 
 /* The application's PIN is the first application PIN that the ADF lists; without one nothing is
@@ -84,24 +69,19 @@ int naa_refuse(const struct session *s, const struct apdu *a, int sw, const char
 static int pin_satisfied(struct session *s, bool *ret)
 {
     const struct uicc *u = &s->euicc->uicc;
-    const struct fs_node *adf = &u->fs.nodes[s->files.adf];
+    uint8_t reference = access_application_pin(&u->fs.nodes[s->files.adf]);
     struct pin pin;
     bool found;
 
-    *ret = true;
-    for (size_t i = 0; i < adf->n_pins; i++) {
-        uint8_t reference = adf->pins[i];
-
-        if (reference < FIRST_APPLICATION_PIN || reference > LAST_APPLICATION_PIN)
-            continue;
-        int err = pin_load(s->euicc->nvm, u->fs.prefix, FS_MF, reference, &pin, &found);
-        *ret = false;
-        if (err == 0 && found)
-            err = pin_is_satisfied(s->euicc->nvm, u->fs.prefix, &u->pins, &pin, ret);
-        crypto_wipe(pin.value, sizeof pin.value);
-        return err;
-    }
-    return 0;
+    *ret = reference == 0;
+    if (reference == 0)
+        return 0;
+    TRY(pin_load(s->euicc->nvm, u->fs.prefix, FS_MF, reference, &pin, &found));
+    if (!found)
+        return 0;
+    int err = pin_is_satisfied(s->euicc->nvm, u->fs.prefix, &u->pins, &pin, ret);
+    crypto_wipe(&pin, sizeof pin);
+    return err;
 }
 
 int naa_ready(struct session *s, const struct apdu *a)
@@ -110,13 +90,13 @@ int naa_ready(struct session *s, const struct apdu *a)
     bool satisfied;
 
     if (f->adf == FS_NONE || fs_application(&s->euicc->uicc.fs, f->df) != f->adf)
-        return naa_refuse(s, a, SW_CONDITIONS_OF_USE, "the application's ADF is not current");
+        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "the application's ADF is not current");
     if (s->remote)
         return 0;
     TRY(pin_satisfied(s, &satisfied));
     return satisfied
                ? 0
-               : naa_refuse(s, a, SW_SECURITY_STATUS, "the application's PIN is not verified");
+               : uicc_refuse(s, a, SW_SECURITY_STATUS, "the application's PIN is not verified");
 }
 
 /* --- AUTHENTICATE --- */
@@ -145,7 +125,7 @@ int naa_open(struct session *s, const struct apdu *a, struct aka *ret)
 
     int err = aka_open(e->crypto, e->nvm, &e->uicc.fs, s->files.adf, ret, &found);
     if (err == ERR_INPUT || (err == 0 && !found))
-        return naa_refuse(s, a, SW_CONDITIONS_OF_USE, "no usable PE-AKAParameter");
+        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "no usable PE-AKAParameter");
     return err;
 }
 
@@ -155,7 +135,7 @@ static int spend(struct session *s, const struct apdu *a, struct aka *aka)
     bool any;
 
     TRY(aka_count(aka, &any));
-    return any ? 0 : naa_refuse(s, a, SW_CONDITIONS_OF_USE, "authCounterMax is reached");
+    return any ? 0 : uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "authCounterMax is reached");
 }
 
 int naa_challenge(struct session *s, const struct apdu *a, struct aka *aka, struct rd in, bool gba,
@@ -165,12 +145,12 @@ int naa_challenge(struct session *s, const struct apdu *a, struct aka *aka, stru
 
     if (naa_take(&in, &rand) != 0 || naa_take(&in, &autn) != 0 || in.n != 0 ||
         rand.n != AKA_RAND_LEN || autn.n != aka_autn_len(aka))
-        return naa_refuse(s, a, SW_WRONG_LENGTH, "RAND or AUTN has another length");
+        return uicc_refuse(s, a, SW_WRONG_LENGTH, "RAND or AUTN has another length");
     TRY(spend(s, a, aka));
     TRY(aka_authenticate(aka, rand.p, autn.p, gba, ret));
     switch (ret->outcome) {
     case AKA_WRONG_MAC:
-        return naa_refuse(s, a, SW_WRONG_MAC, "AUTN does not verify (TS 33.102 6.3.3)");
+        return uicc_refuse(s, a, SW_WRONG_MAC, "AUTN does not verify (TS 33.102 6.3.3)");
     case AKA_SYNCHRONISE:
         trace_note(&s->euicc->trace, "AUTHENTICATE: the sequence number is not in range");
         wr_put_u8(rsp, TAG_SYNCHRONISE);
@@ -213,7 +193,7 @@ static int answer_gsm(struct session *s, const struct apdu *a, struct aka *aka, 
     uint8_t sres[AKA_SRES_LEN], kc[AKA_KC_LEN];
 
     if (naa_take(&in, &rand) != 0 || in.n != 0 || rand.n != AKA_RAND_LEN)
-        return naa_refuse(s, a, SW_WRONG_LENGTH, "RAND has another length");
+        return uicc_refuse(s, a, SW_WRONG_LENGTH, "RAND has another length");
     TRY(spend(s, a, aka));
     TRY(aka_gsm(aka, rand.p, sres, kc));
     naa_put(rsp, sres, sizeof sres);
@@ -278,12 +258,12 @@ static int authenticate(struct session *s, const struct apdu *a, struct wr *rsp)
     bool available = true;
 
     if (context == NULL)
-        return naa_refuse(s, a, SW_WRONG_P1P2, "no such context");
+        return uicc_refuse(s, a, SW_WRONG_P1P2, "no such context");
     TRY(naa_ready(s, a));
     if (context->service != 0)
         TRY(naa_has_service(s, context->service, &available));
     if (context->run == NULL || !available)
-        return naa_refuse(s, a, SW_NO_SECURITY_CONTEXT, context->name);
+        return uicc_refuse(s, a, SW_NO_SECURITY_CONTEXT, context->name);
     return context->run(s, a, rsp);
 }
 

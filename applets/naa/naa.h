@@ -14,9 +14,6 @@ enum {
     FID_DF_SAIP = 0x5FD0,
 };
 
-/* Traces why a command of the selected application is refused; returns sw. */
-int naa_refuse(const struct session *s, const struct apdu *a, int sw, const char *why);
-
 /* Whether the application may work: its ADF or a DF below is current, and its PIN is satisfied.
  * 0, SW_CONDITIONS_OF_USE, SW_SECURITY_STATUS or a fault. */
 int naa_ready(struct session *s, const struct apdu *a);

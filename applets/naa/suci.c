@@ -1,6 +1,7 @@
-/* suci.c - from IMSI and the home network's keys to a SUCI. */
+/* suci.c - from IMSI or network specific identifier and the home network's keys to a SUCI. */
 #include "applets/naa/suci.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "os/err.h"
@@ -8,6 +9,11 @@
 
 enum {
     TYPE_IMSI_SUCI = 0x01, /* TS 24.501 9.11.3.4: SUPI format IMSI, type of identity SUCI */
+    TYPE_NAI_SUCI = 0x11,  /* likewise, network specific identifier */
+
+    SUPI_TYPE_IMSI = 0, /* in a NAI, TS 23.003 2.2B */
+    SUPI_TYPE_NSI = 1,
+    TAG_NSI = 0x80, /* EF.SUPI_NAI, TS 31.102 4.4.11.10 */
 
     TAG_SCHEMES = 0xA0, /* EF.SUCI_Calc_Info, TS 31.102 4.4.11.8 */
     TAG_KEYS = 0xA1,
@@ -203,23 +209,171 @@ static void put_routing(struct wr *w, struct rd routing)
         wr_put(w, routing.p, 2);
 }
 
+/* An IMSI taken apart. */
+struct imsi {
+    uint8_t digits[MAX_DIGITS];
+    uint8_t octets[(MAX_DIGITS + 1) / 2]; /* of the MSIN, in BCD */
+    size_t n, plmn;
+    struct rd msin;
+};
+
+static int take_imsi(const struct suci_inputs *in, struct imsi *ret)
+{
+    struct wr w;
+
+    TRY(take_digits(in->imsi, ret->digits, &ret->n));
+    ret->plmn = MCC_DIGITS + in->mnc_len;
+    if (ret->n <= ret->plmn)
+        return ERR_INPUT;
+    wr_init(&w, ret->octets, sizeof ret->octets);
+    put_bcd(&w, ret->digits + ret->plmn, ret->n - ret->plmn);
+    ret->msin = wr_view(&w);
+    return 0;
+}
+
 int suci_of_imsi(struct crypto *c, const struct suci_inputs *in, struct wr *ret)
 {
-    uint8_t digits[MAX_DIGITS], octets[(MAX_DIGITS + 1) / 2];
-    size_t n, plmn = MCC_DIGITS + in->mnc_len;
     struct choice choice;
-    struct wr msin;
+    struct imsi imsi;
 
-    TRY(take_digits(in->imsi, digits, &n));
-    if (n <= plmn)
-        return ERR_INPUT;
+    TRY(take_imsi(in, &imsi));
     TRY(choose(in->calc_info, &choice));
-    wr_init(&msin, octets, sizeof octets);
-    put_bcd(&msin, digits + plmn, n - plmn);
     wr_put_u8(ret, TYPE_IMSI_SUCI);
-    put_plmn(ret, digits, in->mnc_len);
+    put_plmn(ret, imsi.digits, in->mnc_len);
     put_routing(ret, in->routing);
     wr_put_u8(ret, (uint8_t)choice.scheme);
     wr_put_u8(ret, choice.key_id);
-    return suci_scheme_output(c, choice.scheme, choice.key, rd_of(NULL, 0), wr_view(&msin), ret);
+    return suci_scheme_output(c, choice.scheme, choice.key, rd_of(NULL, 0), imsi.msin, ret);
+}
+
+/* --- as a NAI --- */
+
+/* What is concealed: the octets that a scheme is applied to, and how the null scheme shows them. */
+struct user {
+    unsigned supi_type;
+    struct rd plain, shown, realm;
+};
+
+static void put_text(struct wr *w, const char *text)
+{
+    wr_put_rd(w, rd_str(text));
+}
+
+static void put_number(struct wr *w, const char *name, unsigned number)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%s%u", name, number);
+    put_text(w, text);
+}
+
+static void put_hex(struct wr *w, const char *name, struct rd octets)
+{
+    put_text(w, name);
+    for (size_t i = 0; i < octets.n; i++) {
+        wr_put_u8(w, (uint8_t) "0123456789abcdef"[octets.p[i] >> 4]);
+        wr_put_u8(w, (uint8_t) "0123456789abcdef"[octets.p[i] & 0xF]);
+    }
+}
+
+/* One to four digits. */
+static void put_routing_digits(struct wr *w, struct rd routing)
+{
+    uint8_t octets[2] = { 0 };
+    struct wr coded;
+
+    wr_init(&coded, octets, sizeof octets);
+    put_routing(&coded, routing);
+    for (size_t i = 0; i < 4; i++) {
+        uint8_t digit = octets[i / 2] >> (i % 2 != 0 ? 4 : 0) & 0xF;
+        if (digit > 9)
+            return;
+        wr_put_u8(w, (uint8_t)('0' + digit));
+    }
+}
+
+/* The output of an ECIES scheme, in its parts. */
+static int put_concealed(struct crypto *c, const struct choice *choice, struct rd plain,
+                         struct wr *ret)
+{
+    uint8_t octets[SUCI_MAX_OUTPUT];
+    struct rd public, cipher, rest;
+    struct wr w;
+
+    wr_init(&w, octets, sizeof octets);
+    TRY(suci_scheme_output(c, choice->scheme, choice->key, rd_of(NULL, 0), plain, &w));
+    rest = wr_view(&w);
+    TRY(rd_take(&rest, choice->scheme == SUCI_PROFILE_A ? X25519_LEN : EC_COMPRESSED_LEN, &public));
+    TRY(rd_take(&rest, plain.n, &cipher));
+    put_number(ret, ".hnkey", choice->key_id);
+    put_hex(ret, ".ecckey", public);
+    put_hex(ret, ".cip", cipher);
+    put_hex(ret, ".mac", rest);
+    return 0;
+}
+
+static int put_nai(struct crypto *c, const struct suci_inputs *in, const struct user *user,
+                   struct wr *ret)
+{
+    struct choice choice;
+
+    TRY(choose(in->calc_info, &choice));
+    wr_put_u8(ret, TYPE_NAI_SUCI);
+    put_number(ret, "type", user->supi_type);
+    put_text(ret, ".rid");
+    put_routing_digits(ret, in->routing);
+    put_number(ret, ".schid", choice.scheme);
+    if (choice.scheme == SUCI_NULL) {
+        put_text(ret, ".userid");
+        wr_put_rd(ret, user->shown);
+    } else {
+        TRY(put_concealed(c, &choice, user->plain, ret));
+    }
+    put_text(ret, "@");
+    wr_put_rd(ret, user->realm);
+    return wr_failed(ret);
+}
+
+int suci_of_imsi_for_nswo(struct crypto *c, const struct suci_inputs *in, struct wr *ret)
+{
+    char shown[MAX_DIGITS], realm[64];
+    struct imsi imsi;
+
+    TRY(take_imsi(in, &imsi));
+    const uint8_t *mcc = imsi.digits, *mnc = mcc + MCC_DIGITS;
+    bool short_mnc = in->mnc_len < 3; /* filled to three digits (TS 23.003 28.2) */
+    snprintf(realm, sizeof realm, "5gc-nswo.mnc%u%u%u.mcc%u%u%u.3gppnetwork.org",
+             short_mnc ? 0u : mnc[0], mnc[short_mnc ? 0 : 1], mnc[short_mnc ? 1 : 2], mcc[0],
+             mcc[1], mcc[2]);
+    for (size_t i = imsi.plmn; i < imsi.n; i++)
+        shown[i - imsi.plmn] = (char)('0' + imsi.digits[i]);
+    const struct user user = {
+        .supi_type = SUPI_TYPE_IMSI,
+        .plain = imsi.msin,
+        .shown = rd_of((const uint8_t *)shown, imsi.n - imsi.plmn),
+        .realm = rd_str(realm),
+    };
+    return put_nai(c, in, &user, ret);
+}
+
+/* username@realm, of which only the first part is concealed (TS 33.501 C.3.2). */
+int suci_of_nsi(struct crypto *c, const struct suci_inputs *in, struct wr *ret)
+{
+    struct tlv nsi;
+
+    if (!tlv_find(in->supi_nai, TAG_NSI, &nsi) || nsi.value.n > SUCI_MAX_PLAIN)
+        return ERR_INPUT;
+    size_t at = nsi.value.n;
+    while (at > 0 && nsi.value.p[at - 1] != '@')
+        at--;
+    if (at == 0 || at == nsi.value.n)
+        return ERR_INPUT;
+    struct rd name = rd_of(nsi.value.p, at - 1);
+    const struct user user = {
+        .supi_type = SUPI_TYPE_NSI,
+        .plain = name,
+        .shown = name,
+        .realm = rd_of(nsi.value.p + at, nsi.value.n - at),
+    };
+    return put_nai(c, in, &user, ret);
 }

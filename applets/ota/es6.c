@@ -4,6 +4,7 @@
  * those of the StoreMetadataRequest; the result has to pass for one. */
 #include "applets/ota/es6.h"
 
+#include "applets/isdr/iot.h"
 #include "applets/isdr/metadata.h"
 #include "applets/isdr/profile_store.h"
 #include "os/tlv.h"
@@ -12,18 +13,25 @@ enum {
     TAG_ICON_TYPE = 0x93,
     TAG_ICON = 0x94,
     TAG_PPRS = 0x99,
+    TAG_FALLBACK_ALLOWED = 0x9F67, /* since SGP.32 1.3 */
     METADATA_MAX = 1 << 16,
 };
 
 /* UpdateMetadataRequest; what else is in it is passed over. */
 static const uint32_t updatable[] = {
-    0x91,                                      /* serviceProviderName */
-    0x92,                                      /* profileName */
-    TAG_ICON_TYPE, TAG_ICON, TAG_PPRS, 0xBF22, /* serviceSpecificDataStoredInEuicc */
+    0x91, /* serviceProviderName */
+    0x92, /* profileName */
+    TAG_ICON_TYPE,
+    TAG_ICON,
+    TAG_PPRS,
+    0xBF22, /* serviceSpecificDataStoredInEuicc */
+    TAG_FALLBACK_ALLOWED,
 };
 
-static bool is_updatable(uint32_t tag)
+static bool is_updatable(const struct euicc *e, uint32_t tag)
 {
+    if (tag == TAG_FALLBACK_ALLOWED && !iot_at_least(e, IOT_V1_3))
+        return false;
     for (size_t i = 0; i < N_ELEMS(updatable); i++)
         if (updatable[i] == tag)
             return true;
@@ -48,19 +56,20 @@ static void put_updated(const struct tlv *t, bool without_icon, struct wr *ret)
     wr_put_rd(ret, t->whole);
 }
 
-static void merge(struct rd old, struct rd update, struct wr *ret)
+static void merge(const struct euicc *e, struct rd old, struct rd update, struct wr *ret)
 {
     struct rd in = old;
     struct tlv t, changed;
     bool without_icon = tlv_find(update, TAG_ICON, &t) && t.value.n == 0;
 
     while (tlv_get(&in, &t) == 0)
-        if (is_updatable(t.tag) && tlv_find(update, t.tag, &changed))
+        if (is_updatable(e, t.tag) && tlv_find(update, t.tag, &changed))
             put_updated(&changed, without_icon, ret);
         else
             put_updated(&t, without_icon, ret);
     for (size_t i = 0; i < N_ELEMS(updatable); i++)
-        if (tlv_find(update, updatable[i], &changed) && !tlv_find(old, updatable[i], &t))
+        if (is_updatable(e, updatable[i]) && tlv_find(update, updatable[i], &changed) &&
+            !tlv_find(old, updatable[i], &t))
             put_updated(&changed, without_icon, ret);
 }
 
@@ -82,7 +91,7 @@ static int update(struct euicc *e, const struct profile *p, struct rd body)
     struct wr merged;
 
     wr_init_heap(&merged, METADATA_MAX);
-    merge(p->metadata, body, &merged);
+    merge(e, p->metadata, body, &merged);
     int result = wr_failed(&merged);
     const char *why = result == 0 ? metadata_parse(wr_view(&merged), &m) : NULL;
     if (why != NULL)

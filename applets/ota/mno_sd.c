@@ -254,13 +254,40 @@ static void put_entry(void *ctx, struct rd aid, uint8_t life_cycle, struct rd pr
     tlv_close(rsp, m);
 }
 
+/* The terminal's STATUS (TS 102 221 11.1.2) has the same instruction: without data, and with a P1
+ * that names no part of the registry. */
+static int tell_status(struct session *s, const struct apdu *a, struct wr *rsp)
+{
+    enum { RETURN_FCI = 0x00, RETURN_AID = 0x01, RETURN_NOTHING = 0x0C };
+    struct sd sd;
+
+    switch (a->p2) {
+    case RETURN_FCI:
+        return select_sd(s, rsp);
+    case RETURN_AID:
+        TRY(sd_selected(s, &sd));
+        tlv_put(rsp, TAG_DF_NAME, sd.aid);
+        sd_done(&sd);
+        return 0;
+    case RETURN_NOTHING:
+        return 0;
+    default:
+        return sd_refuse(s, "STATUS", SW_WRONG_P1P2, "P2 is reserved");
+    }
+}
+
 static int get_status(struct session *s, const struct apdu *a, struct wr *rsp)
 {
+    enum { STATUS_P1_MAX = 0x02 };
     enum { ISSUER_SD = 0x80, APPLICATIONS = 0x40, NEXT = 0x01, TLV_FORMAT = 0x02 };
     struct listing l = { .old_format = !(a->p2 & TLV_FORMAT), .rsp = rsp };
     struct tlv t;
     struct sd sd;
 
+    if (a->lc == 0)
+        return a->p1 <= STATUS_P1_MAX
+                   ? tell_status(s, a, rsp)
+                   : sd_refuse(s, "GET STATUS", SW_WRONG_LENGTH, "there is nothing to search by");
     TRY(sd_check_secured(s, "GET STATUS"));
     if (!tlv_find(rd_of(a->data, a->lc), TAG_AID, &t))
         return sd_refuse(s, "GET STATUS", SW_WRONG_DATA, "there is no 4F to search by");
@@ -438,7 +465,7 @@ static const struct command mno_sd_commands[] = {
     { true, 0x82, NEEDS_DATA, "EXTERNAL AUTHENTICATE", secure_channel_authenticate,
       "GlobalPlatform E.5.2, Amendment D 7.1.2" },
     { true, 0xCA, WITH_LE | EITHER_CLA, "GET DATA", get_data, "GlobalPlatform 11.3" },
-    { true, 0xF2, NEEDS_DATA, "GET STATUS", get_status, "GlobalPlatform 11.4" },
+    { true, 0xF2, 0, "GET STATUS", get_status, "GlobalPlatform 11.4" },
     { true, 0xE2, 0, "STORE DATA", store_data, "GlobalPlatform 11.11" },
     { true, 0xD8, NEEDS_DATA, "PUT KEY", sd_put_key, "GlobalPlatform 11.8" },
     { true, 0xE6, NEEDS_DATA, "INSTALL", install, "GlobalPlatform 11.5" },

@@ -22,6 +22,7 @@ struct bare {
     EVP_MAC_CTX *cmac_ctx;
     EVP_PKEY_CTX *keygen;
     EVP_PKEY *euicc; /* some key in place of the card's */
+    EVP_PKEY *eim;   /* NULL: no package was verified yet */
 };
 
 static const char *group_of(enum curve curve)
@@ -57,6 +58,7 @@ struct bare *bare_new(enum curve curve)
 
 void bare_free(struct bare **b)
 {
+    EVP_PKEY_free((*b)->eim);
     EVP_PKEY_free((*b)->euicc);
     EVP_PKEY_CTX_free((*b)->keygen);
     EVP_MAC_CTX_free((*b)->cmac_ctx);
@@ -290,4 +292,12 @@ void bare_run(struct bare *b, const struct download *d)
     X509_free(pb);
     EVP_PKEY_free(otsk);
     EVP_PKEY_free(ci);
+}
+
+void bare_package(struct bare *b, const struct package_cost *p)
+{
+    if (b->eim == NULL)
+        b->eim = key_of_point(CURVE_P256, rd_of(p->eim_point, EC_POINT_LEN));
+    verify_raw(b, b->eim, p->parts, p->n_parts, p->signature);
+    sign(b, &p->result, 1);
 }

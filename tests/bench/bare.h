@@ -30,4 +30,14 @@ void bare_free(struct bare **b);
  * on, and all segments MACed and decrypted.  Ends the program when anything fails. */
 void bare_run(struct bare *b, const struct download *d);
 
+/* The least that an eUICC Package costs: eimSignature verified over its parts, and a result
+ * signed.  The eIM's key is read once and is the same each time. */
+struct package_cost {
+    const uint8_t *eim_point;
+    const struct rd *parts;
+    size_t n_parts;
+    struct rd signature, result;
+};
+void bare_package(struct bare *b, const struct package_cost *p);
+
 #endif

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """The command line as a contract: exit status, help, the pipe, the trace, the capture file.
 
-usage: test_cli.py MAN_PAGE SETTINGS.md       (and SOFTEUICC in the environment)
+usage: test_cli.py MAN_PAGE SETTINGS.md PROFILE       (and SOFTEUICC in the environment)
 """
 
+import hashlib
+import json
 import os
 import re
 import struct
@@ -16,6 +18,22 @@ from programs import (EID, GET_EID, SELECT_ISDR, SOFTEUICC, Scratch, new_card, s
 COMMANDS = ("new", "run", "apdu", "show", "pki", "doctor")
 MAN_PAGE = sys.argv.pop(1) if len(sys.argv) > 1 else None
 SETTINGS = sys.argv.pop(1) if len(sys.argv) > 1 else None
+PROFILE = sys.argv.pop(1) if len(sys.argv) > 1 else None
+
+# The contents of a SubjectPublicKeyInfo, and of a least EimConfigurationData around it.
+SPKI = ("301306072A8648CE3D020106082A8648CE3D03010703420004"
+        "E4D8B6D33CC5ABB9E3BBF5E14A4CDFE5149D89C1B84C4FEB6A1DEDE7D76BB583"
+        "F86E67CCB52EB18BE188EEFB8A8394F32B609E2E7B35F0BBAD8855CC40A02D45")
+CONFIGURATION = "800465696D31830107A55BA059" + SPKI
+
+
+def tlv(tag, contents):
+    """Octets of a TLV; its contents are hex."""
+    octets = bytes.fromhex(contents)
+    n = len(octets)
+    length = bytes((n,)) if n < 0x80 else bytes((0x81, n)) if n < 0x100 else \
+        bytes((0x82,)) + n.to_bytes(2, "big")
+    return bytes.fromhex(tag) + length + octets
 
 
 class CliTest(unittest.TestCase):
@@ -78,6 +96,77 @@ class CliTest(unittest.TestCase):
         done = softeuicc("new", self.path("card"))
         self.assertEqual((done.returncode, done.stdout.count("\n")), (0, 1))
         self.assertEqual(os.stat(self.path("card")).st_mode & 0o777, 0o600)
+
+    def eim(self, name, octets):
+        """A file for --eim."""
+        with open(self.path(name), "wb") as f:
+            f.write(octets)
+        return self.path(name)
+
+    def test_eims_of_manufacture_are_shown(self):
+        card = new_card(self.scratch.path,
+                        "--eim", self.eim("one", tlv("30", CONFIGURATION + "81036C616E8401FF")),
+                        "--eim", self.eim("two", tlv("BF57", tlv("A0", tlv(
+                            "30", CONFIGURATION.replace("65696D31", "65696D32")).hex()).hex())))
+        iot = json.loads(softeuicc("show", card, "--json").stdout)["iot"]
+        self.assertEqual([(eim["id"], eim["type"], eim.get("fqdn"), eim.get("token"),
+                           eim["counter"], eim["protocols"], eim["tls_trust"])
+                          for eim in iot["eims"]],
+                         [("eim1", "proprietary", "lan", 1, 7, ["proprietary"], "none"),
+                          ("eim2", "proprietary", None, None, 7, ["proprietary"], "none")])
+        key = hashlib.sha256(tlv("30", SPKI)).hexdigest().upper()
+        self.assertEqual(iot["eims"][0]["key"],
+                         {"kind": "public key", "curve": "P-256", "sha256": key})
+        self.assertEqual((iot["package_results"], iot["immediate_enable"], iot["emergency"]),
+                         ([], {"on": False}, False))
+        text = softeuicc("show", card).stdout
+        self.assertIn("eIMs           2\n  eim1 (proprietary) at lan, counter 7, token 1\n", text)
+        self.assertIn(f"public key on P-256, SHA-256 {key}", text)
+        done = softeuicc("apdu", card, stdin=f"{SELECT_ISDR}\n80E2910003BF550000\n")
+        self.assertIn("65696D32", done.stdout)
+
+    def test_words_behind_a_profile(self):
+        card = new_card(self.scratch.path, "--profile",
+                        PROFILE + ",class=provisioning,fallback,enabled")
+        shown = json.loads(softeuicc("show", card, "--json").stdout)
+        self.assertEqual([(p["state"], p["class"]) for p in shown["profiles"]],
+                         [("enabled", "provisioning")])
+        self.assertEqual(shown["iot"]["fallback_profile"], shown["profiles"][0]["iccid"])
+        for words, saying in ((",class=none", "a word behind it"), (",enabled,", None),
+                              (",", None), (",ecall,fallback", "fallback attribute"),
+                              (",fallback-allowed,ecall", None)):
+            path = self.path("words" + words)
+            if saying is None:
+                self.assertEqual(softeuicc("new", path, "--profile", PROFILE + words).returncode, 0)
+            else:
+                self.refuses(1, "new", path, "--profile", PROFILE + words, saying=saying)
+                self.assertFalse(os.path.exists(path))
+
+    def test_a_bad_eim_leaves_no_card(self):
+        good = tlv("30", CONFIGURATION)
+        for name, octets, saying in (
+                ("empty", b"", "is empty"),
+                ("text", b"eim1", "not one whole TLV"),
+                ("other", tlv("BF56", ""), "neither EimConfigurationData"),
+                ("cut", good[:-1], "not one whole TLV"),
+                ("none", tlv("BF57", "A000"), "list is empty"),
+                ("nameless", tlv("30", CONFIGURATION[12:]), "eIM 1: eimId is missing"),
+                ("keyless", tlv("30", CONFIGURATION[:18]), "eimPublicKeyData is missing"),
+                ("token", tlv("30", CONFIGURATION + "840101"), "associationToken is not -1"),
+                ("twice", tlv("BF57", tlv("A0", (good + good).hex()).hex()), "there already")):
+            self.refuses(1, "new", self.path("b"), "--eim", self.eim(name, octets), saying=saying)
+            self.assertFalse(os.path.exists(self.path("b")))
+        one = self.eim("good", good)
+        self.refuses(1, "new", self.path("b"), "--eim", one, "--eim", one, saying="eIM 2: ")
+        self.refuses(1, "new", self.path("b"), "--set", "iot=off", "--eim", one, saying="iot")
+        self.refuses(1, "new", self.path("b"), "--set", "max_eims=1", "--eim", one, "--eim",
+                     self.eim("more", good.replace(b"eim1", b"eim2")), saying="max_eims")
+        self.refuses(1, "new", self.path("b"), "--eim", self.path("nowhere"), saying="nowhere")
+        self.refuses(1, "new", self.path("b"), "--eim", self.eim("large", bytes(300000)),
+                     saying="too large")
+        self.assertFalse(os.path.exists(self.path("b")))
+        self.assertNotIn("iot", json.loads(softeuicc(
+            "show", new_card(self.scratch.path, "--set", "iot=off"), "--json").stdout))
 
     def test_apdu_answers_line_by_line(self):
         card = new_card(self.scratch.path)

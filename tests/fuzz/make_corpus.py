@@ -82,6 +82,14 @@ ES10 = {
     "memory-reset": "BF340482020560", "memory-reset-all": "BF3404820205E0",
     "cancel": "BF4117801000112233445566778899AABBCCDDEEFF810103",
     "lpae": "BF4203A00130", "unknown": "BF7F00", "crl": "BF35023000",
+    "eims": "BF5500", "eims-by-id": "BF5506800465696D31", "certs": "BF5600",
+    "certs-by-ci": "BF56168014" + "F5" * 20, "rollback": "BF5803800100",
+    "configure-immediate": "BF59028000", "immediate-enable": "BF5A03800100",
+    "enable-emergency": "BF5B03800100", "disable-emergency": "BF5C03800100",
+    "execute-fallback": "BF5D03800100", "return-from-fallback": "BF5E03800100",
+    "connectivity": "BF5F038101FF", "iot-reset": "BF640482020560",
+    "iot-reset-all": "BF6404820201FE", "iot-set-dp": "BF650C800A64702E6578616D706C65",
+    "results": "BF2B028200", "results-some": "BF2B0681040780FFFF",
 }
 SELECT_ISDR = "00A4040010A0000005591010FFFFFFFF8900000100"
 APDUS = {
@@ -218,6 +226,110 @@ def seeds_uicc():
                                                 for a in apdus))
 
 
+EID = tlv(0x5A, bytes.fromhex("89049032123451234512345678901235"))
+ICCID = tlv(0x5A, bytes.fromhex("980010000000000010F9"))
+EIM_POINT = ("04E4D8B6D33CC5ABB9E3BBF5E14A4CDFE5149D89C1B84C4FEB6A1DEDE7D76BB583"
+             "F86E67CCB52EB18BE188EEFB8A8394F32B609E2E7B35F0BBAD8855CC40A02D45")
+EIM_OTHER_POINT = ("04F5F3CDD834A93DBB9C2C99ECA68279C4ADE727F38970731852152362E9217FAD"
+                   "E4440C7EA9282F80BC9846AA027D02EE8BBCE7B2D3CE966EEC8608FCC56F4B0E")
+PSMOS_BY_VERSION = ("enable-granted", "delete", "fallback", "default-dp", "infos", "immediate",
+                    "switch-and-delete", "result-too-large", "all")
+
+
+def eim_configuration(*more, eim=b"eim1", point=EIM_POINT):
+    """EimConfigurationData's contents."""
+    key = tlv(0x30, bytes.fromhex("06072A8648CE3D020106082A8648CE3D030107"))
+    return b"".join((tlv(0x80, eim), tlv(0x83, b"\0"),
+                     tlv(0xA5, tlv(0xA0, key, tlv(3, b"\0" + bytes.fromhex(point))))) + more)
+
+
+def iccid_of(digit):
+    return tlv(0x5A, bytes.fromhex(f"9800100000000000{digit}0F9"))
+
+
+def seeds_package():
+    """Every operation by itself, and together with those that it has to do with."""
+    enable = [tlv(0xA3, iccid_of(n)) for n in range(1, 5)]
+    granted = [tlv(0xA3, iccid_of(n), tlv(5)) for n in range(1, 4)]
+    disable, delete = ([tlv(tag, iccid_of(n)) for n in range(1, 4)] for tag in (0xA4, 0xA5))
+    fallback = [tlv(0xA8, iccid_of(n)) for n in range(1, 4)]
+    unset, rat, infos = tlv(0xA9), tlv(0xA6), tlv(0xBF2D)
+    psmos = {
+        "enable": enable[1], "enable-granted": granted[1], "enable-flag-81":
+        tlv(0xA3, iccid_of(2), tlv(0x81, b"\xff")), "enable-again": enable[0],
+        "enable-emergency": enable[2], "enable-none": enable[3], "enable-two": enable[1] + enable[0],
+        "disable": disable[0], "disable-other": disable[1], "delete": delete[1],
+        "delete-enabled": delete[0], "switch-and-delete": disable[0] + enable[1] + delete[0],
+        "granted-delete": granted[1] + delete[0], "infos": infos, "rat": rat,
+        "infos-some": tlv(0xBF2D, iccid_of(1), tlv(0x5C, bytes.fromhex("5A9F7091929F679F7B9F26"))),
+        "infos-of-class": tlv(0xBF2D, tlv(0xA0, tlv(0x95, b"\2"))), "infos-late": enable[1] + infos,
+        "immediate": tlv(0xA7, tlv(0x80), tlv(0x81, bytes.fromhex("88370A")), tlv(0x82, b"dp.x")),
+        "immediate-none": tlv(0xA7), "fallback": fallback[1], "fallback-enabled": fallback[0],
+        "fallback-emergency": fallback[2], "unset": unset, "set-unset": fallback[1] + unset,
+        "default-dp": tlv(0xBF65, tlv(0x80, b"dp.example.com")), "no-dp": tlv(0xBF65, tlv(0x80)),
+        "unknown": tlv(0xAC), "damaged": b"\xa3\x7f\x5a", "no-iccid": tlv(0xA3), "none": b"",
+        "result-too-large": infos * 8, "all": rat + infos + disable[0] + granted[1] + delete[2],
+    }
+    config = tlv(0xA8, eim_configuration(tlv(0x84, b"\xff"), eim=b"eim2"))
+    by_id = tlv(0xA9, tlv(0x80, b"eim1"))
+    listing = tlv(0xAB)
+    ecos = {
+        "add": config, "add-twice": config + config, "add-plain":
+        tlv(0xA8, eim_configuration(eim=b"eim2")), "add-all-fields":
+        tlv(0xA8, eim_configuration(
+            tlv(0x81, b"eim.example"), tlv(0x82, b"\2"), tlv(0x87, b"\7\x80"), tlv(0x89),
+            tlv(0x88, bytes(20)), tlv(0xAA, tlv(0x0C, b"x")), eim=b"eim2")),
+        "delete": by_id, "delete-and-add": by_id + tlv(0xA8, eim_configuration(tlv(0x84, b"\xff"))),
+        "delete-none": tlv(0xA9, tlv(0x80, b"eim9")), "list": listing, "list-after": config + listing,
+        "update-counter": tlv(0xAA, tlv(0x80, b"eim1"), tlv(0x83, b"\x40")),
+        "update-key": tlv(0xAA, eim_configuration(point=EIM_OTHER_POINT)),
+        "update-token": tlv(0xAA, tlv(0x80, b"eim1"), tlv(0x84, b"\xff")),
+        "update-fqdn": tlv(0xAA, tlv(0x80, b"eim1"), tlv(0x81, b"eim.example")),
+        "update-none": tlv(0xAA, tlv(0x80, b"eim9")), "update-ci":
+        tlv(0xAA, tlv(0x80, b"eim1"), tlv(0x88, bytes(20))), "bad-point":
+        tlv(0xA8, eim_configuration(eim=b"eim2", point="04" + "11" * 64)), "none": b"",
+        "unknown": tlv(0xAC), "too-many": b"".join(
+            tlv(0xA8, eim_configuration(eim=b"m%d" % n)) for n in range(3)),
+    }
+    for name, octets in psmos.items():
+        for kind in (4, 5, 15) if name in PSMOS_BY_VERSION else (6,):
+            write("fuzz_package", f"psmo-{name}-{kind}", bytes([kind]) + step("P", octets))
+    for name, octets in ecos.items():
+        write("fuzz_package", f"eco-{name}", b"\x04" + step("C", octets) + step("C", listing))
+    es10 = {name: step("E", bytes.fromhex(request)) for name, request in ES10.items()}
+    switch, back, back_again = (step("P", o) for o in (granted[1], enable[0], enable[1]))
+    lives = {
+        "rollback": switch + es10["rollback"] + es10["results"] + es10["sent"],
+        "rollback-reset": switch + b"R" + es10["rollback"] + es10["rollback"],
+        "rollback-ended": switch + back + es10["rollback"],
+        "rollback-one-deleted": switch + step("P", delete[0]) + es10["rollback"],
+        "fallback": es10["execute-fallback"] + step("P", delete[0]) + es10["return-from-fallback"],
+        "fallback-set": step("P", fallback[1]) + es10["execute-fallback"] + back_again + back,
+        "emergency": es10["enable-emergency"] + back + es10["disable-emergency"] + back_again,
+        "emergency-reset": es10["enable-emergency"] + b"R" + es10["execute-fallback"] + back_again
+        + es10["iot-reset-all"], "results-full": back_again + back + back_again + back,
+        "reset-eims": back_again + es10["iot-reset-all"] + back,
+        "cat": step("A", bytes.fromhex("8010000004FFFFFFFF")) + switch
+        + step("A", bytes.fromhex("8012000000")) + es10["rollback"],
+        "certs": es10["certs"] + es10["eims"] + es10["connectivity"] + es10["configure-immediate"],
+        "nobody-signed": step("X", tlv(0x30, tlv(0x80, b"eim1"), EID, tlv(0x81, b"\1"),
+                                       tlv(0xA0, enable[1])) + tlv(0x5F37, bytes(64))),
+        "nobody": step("X", tlv(0x30, tlv(0x80, b"eim9"), EID)),
+        "no-id": step("X", tlv(0x30, EID)), "long-id": step("X", tlv(0x30, tlv(0x80, b"x" * 300))),
+        "fields": step("S", tlv(0x80, b"eim1") + EID + tlv(0x81, b"\1") + tlv(0xA0, enable[1])),
+        "both": step("S", tlv(0x80, b"eim1") + EID + tlv(0x81, b"\1") + tlv(0xA0) + tlv(0xA1)),
+        "old": step("S", tlv(0x80, b"eim1") + EID + tlv(0x81, b"\0") + tlv(0xA0)),
+        "far": step("S", tlv(0x80, b"eim1") + EID + tlv(0x81, b"\x7f" * 12) + tlv(0xA0)),
+        "long-ids": step("S", tlv(0x80, b"eim1") + EID + tlv(0x81, b"\1") + tlv(0x82, bytes(16))
+                         + tlv(0xA1, listing)),
+    }
+    for name, octets in lives.items():
+        for kind in (4, 12, 20):
+            write("fuzz_package", f"{name}-{kind}", bytes([kind]) + octets)
+    for n in range(0, 12, 2):
+        write("fuzz_package", f"cut-{n}", b"\x04W" + bytes([n]) + switch + es10["rollback"])
+
+
 def seeds_tlv(answers):
     for n in (0, 1, 0x7F, 0x80, 0xFF, 0x100):
         write("fuzz_tlv", f"length-{n}", tlv(0x5A, bytes(n)))
@@ -271,6 +383,145 @@ def seeds_der(profile, answers):
                          "bits": "0302 0801", "empty-bits": "0300", "tag": "1F800100"}.items():
         write("fuzz_der", f"strict-{name}", b"Octet1\0" + bytes.fromhex(digits))
     write("fuzz_der", "strict-deep", b"\0" + nested(40))
+
+
+def seeds_sgp32():
+    """Messages of SGP.32 for fuzz_der, with signatures that nobody made."""
+    eim, counter, tid = tlv(0x80, b"eim1"), tlv(0x81, b"\x01"), tlv(0x82, b"\x11\x22")
+    seq, sig = tlv(0x83, b"\x05"), tlv(0x5F37, bytes(64))
+    cert = (tlv(0x30, tlv(2, b"\x02")), tlv(0x30, tlv(6, b"\x2a\x03")), tlv(3, b"\x00\x04"))
+    key = tlv(0xA0, tlv(0x30, tlv(6, b"\x2a\x03")), tlv(3, b"\x00\x04"))
+    config = (eim, tlv(0x81, b"eim.example"), tlv(0x82, b"\x02"), tlv(0x83, b"\x00"),
+              tlv(0x84, b"\xff"), tlv(0xA5, key), tlv(0xA6, tlv(0xA1, *cert)),
+              tlv(0x87, b"\x07\x80"), tlv(0x88, bytes(20)), tlv(0x89))
+
+    def request(package):
+        return tlv(0xBF51, tlv(0x30, eim, EID, counter, tid, package), sig)
+
+    def result(*results):
+        return tlv(0xBF51, tlv(0xA0, tlv(0x30, eim, counter, tid, seq, tlv(0x30, *results)), sig))
+
+    psmos = tlv(0xA0, tlv(0xA3, ICCID, tlv(5)), tlv(0xA4, ICCID), tlv(0xA5, ICCID),
+                tlv(0xBF2D, tlv(0x5C, b"\x5a")), tlv(0xA6), tlv(0xA7, tlv(0x80)),
+                tlv(0xA8, ICCID), tlv(0xA9), tlv(0xBF65, tlv(0x80, b"dp.example")))
+    ecos = tlv(0xA1, tlv(0xA8, *config), tlv(0xA9, eim), tlv(0xAA, eim), tlv(0xAB))
+    ok = result(tlv(0x83, b"\x00"))
+    meta = tlv(0xBF2F, tlv(0x80, b"\x07"), tlv(0x81, b"\x07\x80"), tlv(0x0C, b"dp.x"), ICCID)
+    other = tlv(0x30, meta, sig, tlv(0x30, *cert), tlv(0x30, *cert))
+    compact_pir = tlv(0xA0, tlv(0xA0, tlv(0x80, b"\x11"), tlv(2, b"\x07"),
+                                tlv(0xA2, tlv(0xA0, tlv(0x4F, b"\x10\x00")))), sig)
+    notifications = tlv(0xA0, other, compact_pir, tlv(0xA1, EID, meta, sig))
+    device = (tlv(0x80, bytes(4)), tlv(0xA1))
+    ctx = tlv(0xA0, tlv(0x80), tlv(0xA1, *device))
+    info1 = tlv(0xBF20, tlv(0x82, b"\2\5\0"), tlv(0xA9), tlv(0xAA))
+    signed1 = tlv(0x30, tlv(0x80, b"\x11"), tlv(0x81, bytes(16)), tlv(0x83, b"dp.x"),
+                  tlv(0x84, bytes(16)))
+    data_request = tlv(0xBF52, tlv(0x5C, bytes.fromhex("81BF20BF228384A5A6A8A9A0A2")),
+                       tlv(0xA1, tlv(0x80, b"\5")), tlv(0xA2, tlv(0x80, b"\6")),
+                       tlv(0x83, b"\x11"))
+    data = tlv(0xBF52, tlv(0xA0, notifications, tlv(0x81, b"dp.x"), tlv(0xA2, ok), info1,
+                           tlv(0x84, b"\1"), tlv(0xA5, *cert), tlv(0xA6, *cert),
+                           tlv(0x87, b"\x11"), tlv(0xA8, tlv(0x80, b"\x07\x80")),
+                           tlv(0xA9, *device)))
+    trigger = tlv(0xBF54, tlv(0xA0, tlv(0x80, b"1$dp.example$ABC")), tid)
+    to_ipa, to_eim = "EsipaMessageFromEimToIpa", "EsipaMessageFromIpaToEim"
+    seeds = {
+        "psmos": ("EuiccPackageRequest", request(psmos)),
+        "ecos": ("EuiccPackageRequest", request(ecos)),
+        "results": ("EuiccPackageResult", result(
+            *(tlv(t, b"\0") for t in (0x83, 0x84, 0x85, 0x87, 0x89, 0x8A, 0x8C, 0x8D, 0x8E)),
+            tlv(0xBF2D, tlv(0xA0, tlv(0xE3, ICCID, tlv(0x9F7B, b"\0"), tlv(0x9F26, b"\xff")))),
+            tlv(0xA6), tlv(0xA8, tlv(0x84, b"\2")), tlv(0xA8, tlv(2, b"\7")),
+            tlv(0xAB, tlv(0xA0, tlv(0x30, eim, tlv(0x82, b"\2")))),
+            tlv(2, b"\2"), tlv(0xBF65, tlv(0x80, b"\0")))),
+        "error-signed": ("EuiccPackageResult", tlv(
+            0xBF51, tlv(0xA1, tlv(0x30, eim, counter, tid, tlv(2, b"\4")), sig))),
+        "error-unsigned": ("EuiccPackageResult", tlv(
+            0xBF51, tlv(0xA2, eim, tid, tlv(0x84, b"\1"), tlv(0x8F, b"\x0f")))),
+        "add-initial": ("AddInitialEimRequest", tlv(0xBF57, tlv(0xA0, tlv(0x30, *config)))),
+        "added": ("AddInitialEimResponse", tlv(0xBF57, tlv(0xA0, tlv(0x84, b"\1"), tlv(5)))),
+        "certs": ("GetCertsResponse", tlv(0xBF56, tlv(0xA0, tlv(0xA5, *cert), tlv(0xA6, *cert)))),
+        "rollback": ("ProfileRollbackResponse", tlv(0xBF58, tlv(2, b"\0"), ok)),
+        "list": ("IoTRetrieveNotificationsListResponse", tlv(0xBF2B, notifications)),
+        "memory-reset": ("IoTEuiccMemoryResetRequest", bytes.fromhex("BF6404820201FE")),
+        "get": (to_eim, tlv(0xBF4F, EID, tlv(0x80), counter, tlv(0x82, b"\x62\xf2\x10"))),
+        "get-package": (to_ipa, tlv(0xBF4F, request(psmos))),
+        "get-data": (to_ipa, tlv(0xBF4F, data_request)),
+        "get-trigger": (to_ipa, tlv(0xBF4F, trigger)),
+        "get-none": (to_ipa, tlv(0xBF4F, tlv(2, b"\1"))),
+        "provide-result": (to_eim, tlv(0xBF50, EID, ok)),
+        "provide-both": (to_eim, tlv(0xBF50, EID, tlv(0x30, ok, notifications))),
+        "provide-data": (to_eim, tlv(0xBF50, data)),
+        "provide-trigger": (to_eim, tlv(0xBF50, tlv(0xBF54, tid, tlv(
+            0x30, tlv(0x80, b"\x7f"), tlv(4, b"\1"))))),
+        "provide-error": (to_eim, tlv(0xBF50, EID, tlv(0xA0, tlv(2, b"\1")))),
+        "acks": (to_ipa, tlv(0xBF50, tlv(0xBF53, tlv(0x80, b"\5"), tlv(0x80, b"\6")))),
+        "no-acks": (to_ipa, tlv(0xBF50, tlv(0x30))),
+        "notify": (to_eim, tlv(0xBF3D, tlv(0xA0, other))),
+        "notify-result": (to_eim, tlv(0xBF3D, tlv(0xBF50, ok))),
+        "transfer": (to_ipa, tlv(0xBF4E, request(ecos))),
+        "transferred": (to_eim, tlv(0xBF4E, tlv(0xBF61, EID, tlv(2, b"\1")))),
+        "initiate": (to_eim, tlv(0xBF39, tlv(0x81, bytes(16)), tlv(0x83, b"dp.x"), info1, tid)),
+        "initiated": (to_ipa, tlv(0xBF39, tlv(0xA0, signed1, sig, tlv(4, bytes(20)),
+                                              tlv(0x30, *cert), tlv(0x0C, b"A"), tlv(0xA2, ctx)))),
+        "authenticate": (to_eim, tlv(0xBF3B, tlv(0x80, b"\x11"), tlv(0xBF38, tlv(
+            0xA2, tlv(0xA0, tlv(0x84, b"\1"), tlv(0xA2, ctx)), sig, tlv(0xA1, *cert))))),
+        "authenticated": (to_ipa, tlv(0xBF3B, tlv(0xA0, metadata(), tlv(
+            0x30, tlv(0x80, b"\x11"), tlv(1, b"\xff")), sig, tlv(0x30, *cert)))),
+        "prepared": (to_eim, tlv(0xBF3A, tlv(0x80, b"\x11"), tlv(0xBF21, tlv(
+            0xA2, tlv(0x30, tlv(0x5F49, bytes(65)), tlv(4, bytes(32))), sig)))),
+        "cancel": (to_eim, tlv(0xBF41, tlv(0x80, b"\x11"), tlv(0xA1, tlv(
+            0xA2, tlv(0x30, tlv(0x80, b"\0")), sig)))),
+    }
+    for name, (type_name, octets) in seeds.items():
+        write("fuzz_der", f"sgp32-{name}", type_name.encode() + b"\0" + octets)
+        write("fuzz_ipa", name, b"\0" + octets)
+        if type_name == to_eim:
+            write("fuzz_eim", name, b"\x06" + step("M", octets))
+            write("fuzz_eim", f"{name}-v1.0", b"\x01" + step("M", octets))
+    seeds_esipa(seeds)
+
+
+ORDERS = ["enable 89000100000000000001 rollback + list", "disable 89000100000000000001",
+          "delete 89000100000000000002 + rat", "delete-eim eim2", "list-eims",
+          "download 1$127.0.0.1$ABC", "data", "data 81 82", "fallback 89000100000000000001",
+          "no-fallback", "default-dp dp.example.com", "immediate-enable"]
+JSON_REQUESTS = [  # the number of a function, and what is told
+    (0, '{"eidValue":"89049032123451234512345678901235","notifyStateChange":true}'),
+    (1, '{"eidValue":"89049032123451234512345678901235","euiccPackageResult":"v1EA"}'),
+    (2, '{"pendingNotification":"vzcA"}'), (3, '{"euiccChallenge":"AAAA","smdpAddress":"dp.x"}'),
+    (4, '{"transactionId":"11","authenticateServerResponse":"vzgA"}'),
+    (5, '{"transactionId":"11","cancelSessionResponse":"v0EA"}'),
+    (6, '{"transactionId":"11","prepareDownloadResponse":"vyEA"}'),
+]
+JSON_HEADER = '"header":{"functionExecutionStatus":{"status":"Executed-Success"}}'
+JSON_ANSWERS = [
+    (0, '"euiccPackageRequest":"v1EA"'), (0, '"eimPackageError":1'), (0, '"ipaEuiccDataRequest":"v1IA"'),
+    (1, '"eimAcknowledgements":"v1MA"'), (3, '"transactionId":"11","serverSigned1":"MAA="'),
+    (4, '"transactionId":"11","smdpSigned2":"MAA=","profileMetadata":"vyUA"'),
+    (6, '"transactionId":"11","boundProfilePackage":"vzYA"'), (5, ""),
+]
+
+
+def seeds_esipa(messages):
+    """What is not one message: orders, the card's results, JSON."""
+    poll = step("M", messages["get"][1])
+    eim, seq = tlv(0x80, b"eim1"), tlv(0x83, b"\5")
+    for i, order in enumerate(ORDERS):
+        write("fuzz_eim", f"order-{i:02}", b"\x06" + step("Q", order.encode()) + poll + poll)
+    elements = {"enable": tlv(0x83, b"\0"), "add": tlv(0xA8, tlv(0x84, b"\7")),
+                "list": tlv(0xAB, tlv(0xA0, tlv(0x30, eim))), "late": tlv(2, b"\2"),
+                "infos": tlv(0xBF2D, tlv(0xA0, tlv(0xE3, ICCID, tlv(0x9F70, b"\1"))))}
+    for name, element in elements.items():
+        fields = eim + tlv(0x81, b"\1") + seq + tlv(0x30, element)
+        write("fuzz_eim", f"result-{name}",
+              b"\x06" + step("Q", b"list") + poll + step("S", fields) + poll)
+    for i, (function, text) in enumerate(JSON_REQUESTS):
+        write("fuzz_eim", f"json-{i}",
+              b"\x06J" + bytes([function]) + step("J", text.encode())[1:])
+    for i, (function, text) in enumerate(JSON_ANSWERS):
+        text = "{" + JSON_HEADER + ("," + text if text else "") + "}"
+        write("fuzz_ipa", f"json-{i}", bytes([0x80 | function]) + text.encode())
 
 
 def nested(depth):
@@ -539,8 +790,10 @@ def main():
     seeds_apdu()
     seeds_tlv(answers)
     seeds_der(profile, answers)
+    seeds_sgp32()
     seeds_cert()
     seeds_bpp(profile)
+    seeds_package()
     seeds_upp(profile)
     seeds_vpcd()
     seeds_settings()

@@ -370,6 +370,8 @@ class LabTest(unittest.TestCase):
         self.metadata("profileClass=none\n")
         refused = "authenticateClient: refused by the server: 8.2 Profile, 3.7 Unavailable: "
         self.fails(refused + "profileClass: bad value none", "download", dp.code("OP"))
+        self.metadata("ecall=maybe\n")
+        self.fails(refused + "ecall: bad value maybe", "download", dp.code("OP"))
         with open(os.path.join(self.profiles, "BAD.der"), "wb") as f:
             f.write(b"\xa0\x00")
         self.fails(refused + "not a profile package: no ProfileHeader with an ICCID",

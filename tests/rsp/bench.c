@@ -76,6 +76,22 @@ struct rd bench_challenge(struct bench *b)
     return challenge;
 }
 
+/* EUICCInfo2 as euiccSigned1 has it: in SGP.32 v1.0.1 it ends where SGP.22's does. */
+static struct wr signed_info2(struct bench *b)
+{
+    static const uint8_t v1_0_1[] = { 1, 0, 1 };
+    struct tlv version;
+
+    ck_assert_uint_eq(card_es10_hex(&b->card, "BF2200"), 0x9000);
+    struct wr info = message_copy(wr_view(&b->card.data));
+    if (message_has(wr_view(&info), "BF22/B4/A0/04", &version) &&
+        rd_equal(version.value, rd_of(v1_0_1, sizeof v1_0_1))) {
+        message_change(&info, (struct change){ "BF22/90", "" });
+        message_change(&info, (struct change){ "BF22/B4", "" });
+    }
+    return info;
+}
+
 /* What euiccSigned1 echoes, and that its EUICCInfo2 is that of GetEUICCInfo2. */
 static void check_signed1(struct bench *b)
 {
@@ -87,8 +103,9 @@ static void check_signed1(struct bench *b)
     ck_assert(rd_equal(message_at(signed1, "83").value, message_at(request, "BF38/30/83").value));
     ck_assert(rd_equal(message_at(signed1, "84").value, message_at(request, "BF38/30/84").value));
     ck_assert(rd_equal(message_at(signed1, "A0").whole, message_at(request, "BF38/A0").whole));
-    ck_assert_uint_eq(card_es10_hex(&b->card, "BF2200"), 0x9000);
-    ck_assert(rd_equal(message_at(signed1, "BF22").whole, wr_view(&b->card.data)));
+    struct wr info = signed_info2(b);
+    ck_assert(rd_equal(message_at(signed1, "BF22").whole, wr_view(&info)));
+    wr_done(&info);
     wr_done(&answer);
 }
 
@@ -202,6 +219,30 @@ void bench_assert_profiles(struct bench *b, const char *states)
         got[n++] = message_at(one.value, "9F70").value.p[0] != 0 ? '+' : '-';
     }
     ck_assert_str_eq(got, states);
+}
+
+/* --- proactive commands ----------------------------------------------------------------------- */
+
+void bench_terminal_profile(struct bench *b)
+{
+    static const uint8_t profile[] = { 0x80, 0x10, 0x00, 0x00, 0x04, 0xFF, 0xFF, 0xFF, 0xFF };
+
+    ck_assert_uint_eq(card_apdu(&b->card, profile, sizeof profile), 0x9000);
+}
+
+void bench_refresh(struct bench *b, uint8_t result)
+{
+    uint8_t fetch[] = { 0x80, 0x12, 0x00, 0x00, (uint8_t)b->card.sw };
+
+    ck_assert_uint_eq(b->card.sw >> 8, 0x91);
+    ck_assert_uint_eq(card_apdu(&b->card, fetch, sizeof fetch), 0x9000);
+    struct rd details = message_at(wr_view(&b->card.data), "D0/81").value;
+    ck_assert_uint_eq(details.n, 3);
+    ck_assert_uint_eq(details.p[1], 0x01);
+    const uint8_t response[] = { 0x80, 0x14,         0x00, 0x00,         0x0C,  0x81,
+                                 0x03, details.p[0], 0x01, details.p[2], 0x82,  0x02,
+                                 0x82, 0x81,         0x83, 0x01,         result };
+    ck_assert_uint_eq(card_apdu(&b->card, response, sizeof response), 0x9000);
 }
 
 /* --- notifications ---------------------------------------------------------------------------- */

@@ -61,6 +61,11 @@ void bench_reach_prepared(struct bench *b);
  * enabled. */
 void bench_assert_profiles(struct bench *b, const char *states);
 
+/* TERMINAL PROFILE of a terminal that takes every command. */
+void bench_terminal_profile(struct bench *b);
+/* FETCH of the REFRESH that waits, and the terminal's result: 00 done, 20 busy. */
+void bench_refresh(struct bench *b, uint8_t result);
+
 /* All pending notifications are removed from the card, the oldest first. */
 void bench_remove_notifications(struct bench *b);
 

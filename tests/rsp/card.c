@@ -6,18 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <AddInitialEimResponse.h>
 #include <AuthenticateServerResponse.h>
 #include <CancelSessionResponse.h>
+#include <ConfigureImmediateProfileEnablingResponse.h>
 #include <DeleteProfileResponse.h>
+#include <DisableEmergencyProfileResponse.h>
 #include <DisableProfileResponse.h>
 #include <EUICCInfo1.h>
 #include <EUICCInfo2.h>
+#include <EnableEmergencyProfileResponse.h>
 #include <EnableProfileResponse.h>
 #include <EuiccConfiguredAddressesResponse.h>
 #include <EuiccMemoryResetResponse.h>
+#include <EuiccPackageResult.h>
+#include <ExecuteFallbackMechanismResponse.h>
+#include <GetCertsResponse.h>
+#include <GetConnectivityParametersResponse.h>
+#include <GetEimConfigurationDataResponse.h>
 #include <GetEuiccChallengeResponse.h>
 #include <GetEuiccDataResponse.h>
 #include <GetRatResponse.h>
+#include <ImmediateEnableResponse.h>
+#include <IoTEuiccMemoryResetResponse.h>
+#include <IoTRetrieveNotificationsListResponse.h>
+#include <IoTSetDefaultDpAddressResponse.h>
 #include <ListNotificationResponse.h>
 #include <LoadCRLResponse.h>
 #include <LpaeActivationResponse.h>
@@ -25,7 +38,8 @@
 #include <PrepareDownloadResponse.h>
 #include <ProfileInfoListResponse.h>
 #include <ProfileInstallationResult.h>
-#include <RetrieveNotificationsListResponse.h>
+#include <ProfileRollbackResponse.h>
+#include <ReturnFromFallbackResponse.h>
 #include <SetDefaultDpAddressResponse.h>
 #include <SetNicknameResponse.h>
 
@@ -237,7 +251,7 @@ static const struct {
     { 0xBF22, &asn_DEF_EUICCInfo2 },
     { 0xBF28, &asn_DEF_ListNotificationResponse },
     { 0xBF29, &asn_DEF_SetNicknameResponse },
-    { 0xBF2B, &asn_DEF_RetrieveNotificationsListResponse },
+    { 0xBF2B, &asn_DEF_IoTRetrieveNotificationsListResponse },
     { 0xBF2D, &asn_DEF_ProfileInfoListResponse },
     { 0xBF2E, &asn_DEF_GetEuiccChallengeResponse },
     { 0xBF30, &asn_DEF_NotificationSentResponse },
@@ -254,6 +268,20 @@ static const struct {
     { 0xBF41, &asn_DEF_CancelSessionResponse },
     { 0xBF42, &asn_DEF_LpaeActivationResponse },
     { 0xBF43, &asn_DEF_GetRatResponse },
+    { 0xBF51, &asn_DEF_EuiccPackageResult },
+    { 0xBF55, &asn_DEF_GetEimConfigurationDataResponse },
+    { 0xBF56, &asn_DEF_GetCertsResponse },
+    { 0xBF57, &asn_DEF_AddInitialEimResponse },
+    { 0xBF58, &asn_DEF_ProfileRollbackResponse },
+    { 0xBF59, &asn_DEF_ConfigureImmediateProfileEnablingResponse },
+    { 0xBF5A, &asn_DEF_ImmediateEnableResponse },
+    { 0xBF5B, &asn_DEF_EnableEmergencyProfileResponse },
+    { 0xBF5C, &asn_DEF_DisableEmergencyProfileResponse },
+    { 0xBF5D, &asn_DEF_ExecuteFallbackMechanismResponse },
+    { 0xBF5E, &asn_DEF_ReturnFromFallbackResponse },
+    { 0xBF5F, &asn_DEF_GetConnectivityParametersResponse },
+    { 0xBF64, &asn_DEF_IoTEuiccMemoryResetResponse },
+    { 0xBF65, &asn_DEF_IoTSetDefaultDpAddressResponse },
 };
 
 /* asn1c's codec is not the card's own code: it reads the answer, and writes the same octets. */

@@ -158,7 +158,7 @@ struct wr message_copy(struct rd octets)
 
 void message_put_hex(struct wr *message, const char *text)
 {
-    size_t n = strlen(text) / 2 + 1;
+    size_t n = strlen(text) * 2 + 3; /* {} becomes a length of up to three octets */
     uint8_t *octets = malloc(n);
 
     ck_assert_ptr_nonnull(octets);

@@ -412,6 +412,14 @@ static const struct row refused[] = {
       .plan.metadata_change = WITH("950103"),
       .command = STORE_METADATA,
       .reason = INCORRECT_INPUT },
+    { .what = "ecallIndication that is no BOOLEAN",
+      .plan.metadata_change = WITH("9F7B02FFFF"),
+      .command = STORE_METADATA,
+      .reason = INCORRECT_INPUT },
+    { .what = "fallbackAllowed that is no BOOLEAN",
+      .plan.metadata_change = WITH("9F6700"),
+      .command = STORE_METADATA,
+      .reason = INCORRECT_INPUT },
     { .what = "rules that are no BIT STRING",
       .plan.metadata_change = WITH(OWNER "9900"),
       .command = STORE_METADATA,
@@ -749,6 +757,24 @@ START_TEST(an_iccid_that_is_there_already_is_refused)
     assert_refused(&b, &row, 1, room);
     bench_download(&b, 2);
     ck_assert_uint_eq(card_profiles(&b.card), 2);
+    bench_close(&b);
+}
+END_TEST
+
+START_TEST(a_second_emergency_profile_is_refused)
+{
+    const struct row row = { .what = "a second Emergency Profile",
+                             .plan.metadata_change = WITH("9F7B01FF"),
+                             .command = STORE_METADATA,
+                             .reason = INCORRECT_INPUT };
+    struct bench b;
+
+    bench_open(&b);
+    bench_download_with(&b, 2, "9F7B01FF");
+    uint64_t room = card_free_memory(&b.card);
+    bench_download_as(&b, &row.plan, AS_LPAS_DO);
+    assert_refused(&b, &row, 1, room);
+    bench_download_with(&b, 1, "9F7B0100");
     bench_close(&b);
 }
 END_TEST
@@ -1101,6 +1127,7 @@ int main(void)
     suite_loop(&s, a_bad_package_is_refused_for_its_reason, N_ELEMS(refused));
     suite_add(&s, an_iccid_that_is_there_already_is_refused);
     suite_add(&s, a_profile_beyond_the_configured_number_is_refused);
+    suite_add(&s, a_second_emergency_profile_is_refused);
     suite_add(&s, memory_fills_up_and_is_given_back);
     suite_loop(&s, rules_that_the_table_authorises_are_installed, N_ELEMS(allowed_rules));
     suite_add(&s, a_package_without_a_session_is_nothing);

@@ -8,6 +8,7 @@
 
 #include "os/err.h"
 #include "tests/rsp/bench.h"
+#include "tests/rsp/eim.h"
 #include "tests/rsp/faults.h"
 #include "tests/rsp/suite.h"
 
@@ -74,6 +75,64 @@ static void enabled(struct bench *b)
     card_expect(&b->card, "BF3111 A00C 5A0A 980010000000000010F9 810100", "BF3103800100");
 }
 
+static void ready_to_enable(struct bench *b)
+{
+    card_expect(&b->card, "BF5907 8000 8103 88370A", "BF5903800100");
+    a_profile(b);
+}
+
+static void with_emergency(struct bench *b)
+{
+    bench_download_with(b, 1, "9F7B01FF");
+}
+
+static void in_emergency(struct bench *b)
+{
+    with_emergency(b);
+    card_expect(&b->card, "BF5B03 800100", "BF5B03800100");
+}
+
+/* Fields of an EimConfigurationData. */
+#define AN_EIM                                                                                     \
+    "8004 65696D31 830100 A5 {A0 {3013 06072A8648CE3D0201 06082A8648CE3D030107 0342 0004"          \
+    "E4D8B6D33CC5ABB9E3BBF5E14A4CDFE5149D89C1B84C4FEB6A1DEDE7D76BB583"                             \
+    "F86E67CCB52EB18BE188EEFB8A8394F32B609E2E7B35F0BBAD8855CC40A02D45}}"
+
+static void associated(struct bench *b)
+{
+    a_profile(b);
+    card_expect(&b->card, "BF57 {A0 {30 {" AN_EIM "}}}", "BF5704 A0020500");
+}
+
+/* Profile 1 is enabled and 2 is there; a package of each kind of operation is ready. */
+static void package_ready(struct bench *b)
+{
+    static const char list[] =
+        "A0{ BF2D00 A600 A7{ 8000 } BF65{ 8003 612E62 } A5{" ICCID_OF(2) "} A4{" ICCID_OF(1) "} }";
+    struct test_eim eim;
+
+    bench_download(b, 1);
+    bench_download(b, 2);
+    test_eim_open(&eim, &b->server, "eim1", EIM_KEY_1);
+    test_eim_associate(&eim, &b->card, true);
+    test_eim_do(&eim, &b->card, "A0{ A3{" ICCID_OF(1) "} }", "830100");
+    test_eim_sign(&eim, &(struct package_plan){ .list = list });
+    wr_clear(&b->request);
+    wr_put_rd(&b->request, wr_view(&eim.package));
+    test_eim_close(&eim);
+}
+
+static void rollback_granted(struct bench *b)
+{
+    package_ready(b);
+    struct test_eim eim;
+    test_eim_open(&eim, &b->server, "eim1", EIM_KEY_1);
+    eim.has_token = true;
+    eim.token = eim.counter = 1;
+    test_eim_do(&eim, &b->card, "A0{ A3{" ICCID_OF(2) "0500 } }", "830100");
+    test_eim_close(&eim);
+}
+
 static const struct {
     const char *what;
     void (*reach)(struct bench *b);
@@ -97,6 +156,18 @@ static const struct {
     { "SetDefaultDpAddress", a_profile, "BF3F05 8003 632E64" },
     { "GetEuiccConfiguredAddresses", a_profile, "BF3C00" },
     { "GetRAT", a_profile, "BF4300" },
+    { "AddInitialEim", a_profile, "BF57 {A0 {30 {" AN_EIM "}}}" },
+    { "GetEimConfigurationData", associated, "BF5500" },
+    { "GetCerts", a_profile, "BF5600" },
+    { "ConfigureImmediateProfileEnabling", a_profile, "BF5907 8000 8103 88370A" },
+    { "ImmediateEnable", ready_to_enable, "BF5A03 800100" },
+    { "EnableEmergencyProfile", with_emergency, "BF5B03 800100" },
+    { "DisableEmergencyProfile", in_emergency, "BF5C03 800100" },
+    { "GetConnectivityParameters", enabled, "BF5F00" },
+    { "LoadEuiccPackage", package_ready, NULL },
+    { "ProfileRollback", rollback_granted, "BF5803 800100" },
+    { "eUICCMemoryReset of SGP.32", enabled, "BF6404 820201FE" },
+    { "SetDefaultDpAddress of SGP.32", a_profile, "BF6505 8003 632E64" },
 };
 
 /* false: the command makes no such allocation. */

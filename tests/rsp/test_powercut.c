@@ -9,9 +9,16 @@
 
 #include "os/err.h"
 #include "tests/rsp/bench.h"
+#include "tests/rsp/eim.h"
 #include "tests/rsp/suite.h"
 
 #define SEED "power cut"
+
+/* Contents of a SubjectPublicKeyInfo. */
+#define EIM_KEY                                                                                    \
+    "3013 06072A8648CE3D0201 06082A8648CE3D030107 0342 0004"                                       \
+    "E4D8B6D33CC5ABB9E3BBF5E14A4CDFE5149D89C1B84C4FEB6A1DEDE7D76BB583"                             \
+    "F86E67CCB52EB18BE188EEFB8A8394F32B609E2E7B35F0BBAD8855CC40A02D45"
 
 enum {
     NEVER = 1 << 20,   /* writes that no function makes */
@@ -99,6 +106,17 @@ static void refuse_refresh(struct bench *b)
     card_apdu(&b->card, response, sizeof response);
 }
 
+static void rollback_granted(struct bench *b)
+{
+    struct test_eim eim;
+
+    two_profiles_one_enabled(b);
+    test_eim_open(&eim, &b->server, "eim1", EIM_KEY_1);
+    test_eim_associate(&eim, &b->card, true);
+    test_eim_do(&eim, &b->card, "A0{ A3{" ICCID_OF(2) "0500 } }", "830100");
+    test_eim_close(&eim);
+}
+
 static const struct step {
     const char *what;
     void (*reach)(struct bench *b);
@@ -116,6 +134,11 @@ static const struct step {
     { "SetDefaultDpAddress", two_profiles_one_enabled, "BF3F05 8003 632E64", NULL, false },
     { "eUICCMemoryReset", two_profiles_one_enabled, "BF3404 820205E0", NULL, false },
     { "RemoveNotificationFromList", two_profiles_one_enabled, "BF3003 800102", NULL, false },
+    { "AddInitialEim", two_profiles_one_enabled,
+      "BF57 {A0 {30 {8004 65696D31 830100 8401FF A5 {A0 {" EIM_KEY "}}}"
+      "          30 {8004 65696D32 830100 A5 {A0 {" EIM_KEY "}}}}}",
+      NULL, false },
+    { "ProfileRollback", rollback_granted, "BF5803 800100", NULL, false },
     { "LoadCRL", two_profiles_one_enabled, NULL, load_crl, false },
     { "PrepareDownload", authenticated, NULL, prepare, false },
     { "TERMINAL RESPONSE", refresh_fetched, NULL, refuse_refresh, false },

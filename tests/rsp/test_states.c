@@ -327,41 +327,18 @@ END_TEST
 
 /* --- REFRESH ---------------------------------------------------------------------------------- */
 
-static void terminal_profile(struct bench *b)
-{
-    static const uint8_t profile[] = { 0x80, 0x10, 0x00, 0x00, 0x04, 0xFF, 0xFF, 0xFF, 0xFF };
-
-    ck_assert_uint_eq(card_apdu(&b->card, profile, sizeof profile), 0x9000);
-}
-
-/* FETCH of the REFRESH that waits, and the terminal's result. */
-static void refresh(struct bench *b, uint8_t result)
-{
-    uint8_t fetch[] = { 0x80, 0x12, 0x00, 0x00, (uint8_t)b->card.sw };
-
-    ck_assert_uint_eq(b->card.sw >> 8, 0x91);
-    ck_assert_uint_eq(card_apdu(&b->card, fetch, sizeof fetch), 0x9000);
-    struct rd details = message_at(wr_view(&b->card.data), "D0/81").value;
-    ck_assert_uint_eq(details.n, 3);
-    ck_assert_uint_eq(details.p[1], 0x01);
-    const uint8_t response[] = { 0x80, 0x14,         0x00, 0x00,         0x0C,  0x81,
-                                 0x03, details.p[0], 0x01, details.p[2], 0x82,  0x02,
-                                 0x82, 0x81,         0x83, 0x01,         result };
-    ck_assert_uint_eq(card_apdu(&b->card, response, sizeof response), 0x9000);
-}
-
 START_TEST(a_refresh_that_was_done_leaves_the_new_state)
 {
     struct bench b;
 
     bench_open(&b);
     bench_download(&b, 1);
-    terminal_profile(&b);
+    bench_terminal_profile(&b);
     change_as(&b, ENABLE, 1, true, OK);
-    refresh(&b, 0x00);
+    bench_refresh(&b, 0x00);
     bench_assert_profiles(&b, "1+");
     change_as(&b, DISABLE, 1, true, OK);
-    refresh(&b, 0x01);
+    bench_refresh(&b, 0x01);
     bench_assert_profiles(&b, "1-");
     bench_close(&b);
 }
@@ -375,11 +352,11 @@ START_TEST(a_refresh_that_is_refused_restores_the_old_state)
     bench_download(&b, 1);
     bench_download(&b, 2);
     change(&b, ENABLE, 1, OK);
-    terminal_profile(&b);
+    bench_terminal_profile(&b);
     unsigned pending = card_pending(&b.card);
     uint64_t last = card_last_sequence(&b.card);
     change_as(&b, ENABLE, 2, true, OK);
-    refresh(&b, 0x20);
+    bench_refresh(&b, 0x20);
     bench_assert_profiles(&b, "1+2-");
     ck_assert_uint_eq(card_pending(&b.card), pending);
     change(&b, DISABLE, 1, OK);
@@ -395,19 +372,19 @@ START_TEST(a_proactive_session_makes_the_card_busy)
     bench_open(&b);
     bench_download(&b, 1);
     bench_download(&b, 2);
-    terminal_profile(&b);
+    bench_terminal_profile(&b);
     change_as(&b, ENABLE, 1, true, OK);
     change_as(&b, ENABLE, 2, true, CAT_BUSY);
     change_as(&b, DISABLE, 1, true, CAT_BUSY);
     card_expect(&b.card, "BF3404 82020780", "BF3403800105");
     change_as(&b, ENABLE, 1, true, WRONG_STATE); /* the state is asked about first */
     ck_assert_uint_eq(card_es10_hex(&b.card, "BF2000") >> 8, 0x91);
-    refresh(&b, 0x00);
+    bench_refresh(&b, 0x00);
     change_as(&b, ENABLE, 2, true, OK);
-    refresh(&b, 0x00);
+    bench_refresh(&b, 0x00);
     bench_assert_profiles(&b, "1-2+");
     card_expect(&b.card, "BF3404 82020780", "BF3403800100");
-    refresh(&b, 0x00);
+    bench_refresh(&b, 0x00);
     bench_assert_profiles(&b, "");
     bench_close(&b);
 }
@@ -512,14 +489,14 @@ START_TEST(files_follow_when_refresh_was_done)
     struct bench b;
 
     open_marked(&b);
-    terminal_profile(&b);
+    bench_terminal_profile(&b);
     change_as(&b, ENABLE, 2, true, OK);
     ck_assert_uint_eq(mark(&b), 1); /* 91xx goes on */
-    refresh(&b, 0x00);
+    bench_refresh(&b, 0x00);
     ck_assert_uint_eq(mark(&b), 2);
     change_as(&b, DISABLE, 2, true, OK);
     ck_assert_uint_eq(mark(&b), 2);
-    refresh(&b, 0x03);
+    bench_refresh(&b, 0x03);
     ck_assert_uint_eq(mark(&b), 0);
     bench_close(&b);
 }
@@ -533,16 +510,16 @@ START_TEST(files_stay_as_they_are_when_refresh_is_refused)
     good(&b, "0070000001");
     good(&b, "01A4040C 07 A0000000871002");
     good(&b, ADM1);
-    terminal_profile(&b);
+    bench_terminal_profile(&b);
     change_as(&b, ENABLE, 2, true, OK);
-    refresh(&b, 0x20);
+    bench_refresh(&b, 0x20);
     good(&b, "01B0870009"); /* the other channel is in its ADF still */
     ck_assert_uint_eq(mark(&b), 1);
     good(&b, "00A4000C 02 3F00");
     good(&b, WRITE_DIR); /* and ADM1 is verified */
     select_isdr(&b);
     change_as(&b, DISABLE, 1, true, OK);
-    refresh(&b, 0x20);
+    bench_refresh(&b, 0x20);
     ck_assert_uint_eq(mark(&b), 1);
     card_reset(&b.card);
     ck_assert_uint_eq(mark(&b), 1);
@@ -556,7 +533,7 @@ START_TEST(a_reset_instead_of_refresh_brings_the_new_files)
     struct bench b;
 
     open_marked(&b);
-    terminal_profile(&b);
+    bench_terminal_profile(&b);
     change_as(&b, ENABLE, 2, true, OK);
     if (_i == 1)
         good(&b, "8012000000");
@@ -596,10 +573,10 @@ START_TEST(a_memory_reset_takes_the_files_at_once)
     struct bench b;
 
     open_marked(&b);
-    terminal_profile(&b);
+    bench_terminal_profile(&b);
     card_expect(&b.card, "BF3404 82020780", "BF3403800100");
     ck_assert_uint_eq(mark(&b), 0);
-    refresh(&b, 0x20);
+    bench_refresh(&b, 0x20);
     ck_assert_uint_eq(mark(&b), 0);
     bench_close(&b);
 }

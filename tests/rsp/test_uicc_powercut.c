@@ -5,6 +5,7 @@
  *
  * Cards are seeded, so that "as after" is a digest that a run without a cut has. */
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "os/err.h"
@@ -28,8 +29,8 @@
     "00E00000 1B 6219 8205 4621000303 8302 " fid " 8A01 05 8B03 2F06" rule " 8002 0009 8800"
 #define CREATE_DF(fid)                                                                             \
     "00E00000 1A 6218 8202 7821 8302 " fid " 8A01 05 8B03 2F060E C606 900100 83010A"
-/* Record 13 of EF.ARR: READ, UPDATE, RESIZE and INCREASE with ADM1. */
-#define RULE_13 "00DC0D04 21 800103A40683010A950108 8401D4A40683010A950108 840132A40683010A950108"
+/* Record 13 of EF.ARR: READ, UPDATE, DELETE, RESIZE and INCREASE with ADM1. */
+#define RULE_13 "00DC0D04 21 800143A40683010A950108 8401D4A40683010A950108 840132A40683010A950108"
 #define CHALLENGE                                                                                  \
     "00880081 22 10 23553CBE9637A89D218AE64DAE47BF35 10 AA689C648351800041ED662AE8C74ECD 00"
 
@@ -110,6 +111,11 @@ static const struct step {
       { ADM1, "00A4000C 02 2F06", RULE_13, MF, CREATE("4121", "6F12", "0D", "0004") },
       { ADM1, MF },
       "80D40000 0A 6208 8302 6F12 8002 0006",
+      NULL },
+    { "SET DATA that makes the file grow",
+      { ADM1, MF, "00E00000 18 6216 8202 7921 8302 6F50 8A01 05 8B03 2F060A 8002 0004 8800" },
+      { ADM1, "00A4000C 02 6F50" },
+      "80DB0080 08 8206 010203040506",
       NULL },
     { "DEACTIVATE FILE", { 0 }, { ADM1, MF }, "00040000 02 2F05", NULL },
     { "ACTIVATE FILE", { ADM1, MF, "00040000 02 2F05" }, { ADM1, MF }, "00440000 02 2F05", NULL },
@@ -337,6 +343,114 @@ START_TEST(an_answered_challenge_is_never_answered_again)
 }
 END_TEST
 
+/* --- how much is free ------------------------------------------------------------------------- */
+
+static uint64_t free_room(struct card *card)
+{
+    ck_assert_uint_eq(send(card, SELECT_ISDR), 0x9000);
+    return card_free_memory(card);
+}
+
+/* What one command below the MF takes of extCardResource's free storage. */
+static int64_t takes(struct card *card, const char *command)
+{
+    uint64_t before = free_room(card);
+
+    ck_assert_uint_eq(send(card, MF), 0x9000);
+    uint16_t sw = send(card, command);
+    ck_assert_msg(sw == 0x9000, "%s: %04X (%s)", command, sw, card->why);
+    return (int64_t)before - (int64_t)free_room(card);
+}
+
+#define RESIZE(fid, size) "80D40000 0A 6208 8302 " fid " 8002 " size
+
+START_TEST(files_are_counted_and_given_back)
+{
+    enum { ROW = 24, ROW_DF = 25 }; /* in the tree (docs/STATE.md) */
+    static const char *const prepared[LINES_MAX] = { ADM1, "00A4000C 02 2F06", RULE_13 };
+    struct card card;
+
+    open_card(&card);
+    send_all(&card, prepared);
+    uint64_t before = free_room(&card);
+    ck_assert_int_eq(takes(&card, CREATE("4121", "6F12", "0D", "0040")), ROW + 64);
+    ck_assert_int_eq(takes(&card, RESIZE("6F12", "0100")), 256 - 64);
+    ck_assert_int_eq(takes(&card, RESIZE("6F12", "0010")), 16 - 256);
+    ck_assert_int_eq(takes(&card, CREATE_DF("5F11")), ROW_DF);
+    ck_assert_int_eq(takes(&card, CREATE_CYCLIC("6F39", "0A")), ROW + 9);
+    ck_assert_int_eq(takes(&card, "00E40000 02 6F39"), -(ROW + 9));
+    ck_assert_int_eq(takes(&card, "00E40000 02 5F11"), -ROW_DF);
+    ck_assert_int_eq(takes(&card, "00E40000 02 6F12"), -(ROW + 16));
+    ck_assert_uint_eq(free_room(&card), before);
+    card_close(&card);
+}
+END_TEST
+
+START_TEST(a_data_object_that_makes_its_file_grow_is_counted)
+{
+    static const char *const prepared[LINES_MAX] = {
+        ADM1, MF, "00E00000 18 6216 8202 7921 8302 6F50 8A01 05 8B03 2F060A 8002 0004 8800"
+    };
+    struct card card;
+
+    open_card(&card);
+    send_all(&card, prepared);
+    uint64_t before = free_room(&card);
+    send_all(&card, (const char *const[LINES_MAX]){ MF, "00A4000C 02 6F50" });
+    ck_assert_uint_eq(send(&card, "80DB0080 08 8206 010203040506"), 0x9000);
+    ck_assert_uint_eq(before - free_room(&card), 4);
+    card_close(&card);
+}
+END_TEST
+
+START_TEST(no_file_is_larger_than_what_is_free)
+{
+    char command[200];
+    struct card card;
+
+    open_card(&card);
+    ck_assert_uint_eq(send(&card, ADM1), 0x9000);
+    /* Files as large as they can be, until one does not fit; then one that just does. */
+    uint64_t room = free_room(&card);
+    for (unsigned fid = 0x6F80; room > 24 + 0xFFFF; fid++) {
+        snprintf(command, sizeof command, CREATE("4121", "%04X", "0A", "FFFF"), fid);
+        ck_assert_int_eq(takes(&card, command), 24 + 0xFFFF);
+        room -= 24 + 0xFFFF;
+    }
+    ck_assert_uint_eq(send(&card, MF), 0x9000);
+    ck_assert_uint_eq(send(&card, CREATE("4121", "6F70", "0A", "FFFF")), 0x6A84);
+    snprintf(command, sizeof command, CREATE("4121", "6F71", "0A", "%04X"), (unsigned)room - 23);
+    ck_assert_uint_eq(send(&card, command), 0x6A84);
+    snprintf(command, sizeof command, CREATE("4121", "6F71", "0A", "%04X"), (unsigned)room - 24);
+    ck_assert_int_eq(takes(&card, command), (int64_t)room);
+    ck_assert_uint_eq(free_room(&card), 0);
+    card_close(&card);
+}
+END_TEST
+
+START_TEST(a_deleted_profile_gives_everything_back)
+{
+    struct card card;
+
+    open_card(&card);
+    uint64_t empty = free_room(&card);
+    ck_assert_uint_eq(send(&card, ENABLE_2), 0x9000);
+    ck_assert_uint_eq(card_es10_hex(&card, "BF330C 5A0A 980010000000000010F9"), 0x9000);
+    uint64_t without = free_room(&card);
+    card_close(&card);
+
+    open_card(&card);
+    ck_assert_uint_eq(send(&card, ADM1), 0x9000);
+    ck_assert_int_eq(takes(&card, CREATE("4121", "6F12", "0A", "0400")), 24 + 1024);
+    ck_assert_uint_eq(free_room(&card), empty - 24 - 1024);
+    ck_assert_uint_eq(send(&card, ENABLE_2), 0x9000);
+    ck_assert_uint_eq(free_room(&card), empty - 24 - 1024);
+    ck_assert_uint_eq(card_es10_hex(&card, "BF330C 5A0A 980010000000000010F9"), 0x9000);
+    ck_assert_uint_eq(free_room(&card), without);
+    card_close(&card);
+}
+END_TEST
+
 int main(void)
 {
     struct suite s = suite_begin("uicc_powercut");
@@ -344,5 +458,9 @@ int main(void)
     suite_loop(&s, a_cut_leaves_the_profile_before_or_after, N_ELEMS(steps));
     suite_add(&s, the_files_are_the_enabled_profiles_wherever_the_cut_is);
     suite_add(&s, an_answered_challenge_is_never_answered_again);
+    suite_add(&s, files_are_counted_and_given_back);
+    suite_add(&s, a_data_object_that_makes_its_file_grow_is_counted);
+    suite_add(&s, no_file_is_larger_than_what_is_free);
+    suite_add(&s, a_deleted_profile_gives_everything_back);
     return suite_run(&s);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_BRACES 16
+
 static int digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -17,29 +19,58 @@ static int digit(char c)
     return -1;
 }
 
+static const char *skip_blanks(const char *at)
+{
+    while (isspace((unsigned char)*at))
+        at++;
+    return at;
+}
+
+static _Noreturn void bad(const char *what, const char *text)
+{
+    fprintf(stderr, "hex: %s: %s\n", what, text);
+    abort();
+}
+
+/* Puts the length of out[at..n-1] in front of it and returns what n is then. */
+static size_t close_brace(uint8_t *out, size_t at, size_t n)
+{
+    size_t length = n - at;
+    size_t room = length < 0x80 ? 1 : length < 0x100 ? 2 : 3;
+
+    memmove(out + at + room, out + at, length);
+    for (size_t i = room; i > 0; i--, length >>= 8)
+        out[at + i - 1] = (uint8_t)length;
+    if (room > 1)
+        out[at] = (uint8_t)(0x80 | (room - 1));
+    return n + room;
+}
+
 size_t hex(const char *text, uint8_t *out, size_t max)
 {
-    size_t digits = 0;
+    size_t n = 0, open[MAX_BRACES], depth = 0;
 
-    for (const char *at = text; *at != '\0'; at++) {
-        if (isspace((unsigned char)*at))
-            continue;
-        int value = digit(*at);
-        if (value < 0 || digits / 2 >= max) {
-            fprintf(stderr, "hex: bad text or more than %zu octets: %s\n", max, text);
-            abort();
+    for (const char *at = skip_blanks(text); *at != '\0'; at = skip_blanks(at + 1)) {
+        if (*at == '{') {
+            if (depth == MAX_BRACES)
+                bad("too many braces", text);
+            open[depth++] = n;
+        } else if (*at == '}') {
+            if (depth == 0 || max - n < 3)
+                bad("a brace too many, or too many octets", text);
+            n = close_brace(out, open[--depth], n);
+        } else {
+            int high = digit(*at);
+            at = skip_blanks(at + 1);
+            int low = digit(*at);
+            if (high < 0 || low < 0 || n >= max)
+                bad("bad text, half an octet or too many octets", text);
+            out[n++] = (uint8_t)(high << 4 | low);
         }
-        if (digits % 2 == 0)
-            out[digits / 2] = (uint8_t)(value << 4);
-        else
-            out[digits / 2] |= (uint8_t)value;
-        digits++;
     }
-    if (digits % 2 != 0) {
-        fprintf(stderr, "hex: half an octet: %s\n", text);
-        abort();
-    }
-    return digits / 2;
+    if (depth != 0)
+        bad("an open brace", text);
+    return n;
 }
 
 struct rd exact_copy_of(struct rd octets)
@@ -55,7 +86,7 @@ struct rd exact_copy_of(struct rd octets)
 
 struct rd exact_copy(const char *text)
 {
-    size_t max = strlen(text) / 2 + 1;
+    size_t max = strlen(text) + 3;
     uint8_t *octets = malloc(max);
 
     if (octets == NULL)

@@ -4,8 +4,9 @@
 
 #include "os/buf.h"
 
-/* Reads hex digits into out, passing over blanks, and returns the number of octets.  Anything else
- * in the text, an odd digit or more than max octets ends the program: the test itself is wrong. */
+/* Reads hex digits into out, passing over blanks, and returns the number of octets; {...} stands
+ * for the length of what it holds, in DER, and then that.  Anything else in the text, half an octet
+ * or more than max octets ends the program: the test itself is wrong. */
 size_t hex(const char *text, uint8_t *out, size_t max);
 
 /* The octets in memory of exactly their size, so that a sanitizer sees a read beyond; the caller

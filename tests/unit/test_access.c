@@ -190,6 +190,123 @@ START_TEST(without_a_rule_nothing_is_allowed)
 }
 END_TEST
 
+/* --- security environments ---------------------------------------------------------------- */
+
+static int refer(const char *text, struct fs_node *ret)
+{
+    struct rd reference = exact_copy(text);
+    int result = access_parse_reference(reference, ret);
+
+    exact_free(&reference);
+    return result;
+}
+
+START_TEST(references_name_a_record_for_each_environment)
+{
+    static const struct {
+        const char *text;
+        uint16_t fid;
+        uint8_t record, se00;
+    } good[] = {
+        { "2F06 03", 0x2F06, 3, 0 },
+        { "6F06 0104", 0x6F06, 4, 0 },
+        { "6F06 0104 0005", 0x6F06, 4, 5 },
+        { "6F06 0005 0104", 0x6F06, 4, 5 },
+        { "6F06 0005", 0x6F06, 0, 5 },
+        { "6F06 0207 0104 FF08", 0x6F06, 4, 0 }, /* others are not in force, ever */
+        { "6F06 0104 0105", 0x6F06, 4, 0 },      /* the first */
+    };
+    static const char *const bad[] = { "", "2F", "2F06", "2F06 0104 00", "2F06 0104 0005 01" };
+    struct fs_node n = { .arr_fid = 0x1234, .arr_record_se00 = 9 };
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ck_assert_int_eq(refer(bad[i], &n), ERR_INPUT);
+    ck_assert_uint_eq(n.arr_fid, 0x1234);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        ck_assert_int_eq(refer(good[i].text, &n), 0);
+        ck_assert_uint_eq(n.arr_fid, good[i].fid);
+        ck_assert_uint_eq(n.arr_record, good[i].record);
+        ck_assert_uint_eq(n.arr_record_se00, good[i].se00);
+    }
+}
+END_TEST
+
+START_TEST(environment_00_is_in_force_while_the_applications_pin_is_disabled)
+{
+    fs.nodes[USIM].pins[0] = ADM;
+    fs.nodes[USIM].pins[1] = PIN_1;
+    fs.nodes[USIM].n_pins = 2;
+    ck_assert_uint_eq(access_application_pin(&fs.nodes[USIM]), PIN_1);
+    ck_assert_uint_eq(access_application_pin(&fs.nodes[MF]), 0);
+    rule(USIM_ARR, 1, "80 01 01" ALW);
+    rule(USIM_ARR, 2, "80 01 02" ALW);
+    fs.nodes[IMSI].arr_record_se00 = 2;
+    ck_assert(may(IMSI, ACCESS_READ) && !may(IMSI, ACCESS_UPDATE)); /* no such PIN */
+    make_pin(MF, PIN_1, PIN_ENABLED);
+    ck_assert(may(IMSI, ACCESS_READ) && !may(IMSI, ACCESS_UPDATE));
+    make_pin(MF, PIN_1, 0);
+    ck_assert(!may(IMSI, ACCESS_READ) && may(IMSI, ACCESS_UPDATE));
+    fs.nodes[IMSI].arr_record_se00 = 0; /* one record for both */
+    ck_assert(may(IMSI, ACCESS_READ) && !may(IMSI, ACCESS_UPDATE));
+    fs.nodes[IMSI].arr_record_se00 = 2;
+    fs.nodes[IMSI].arr_record = 0; /* none for 01 */
+    ck_assert(may(IMSI, ACCESS_UPDATE));
+    make_pin(MF, PIN_1, PIN_ENABLED);
+    ck_assert(!may(IMSI, ACCESS_READ) && !may(IMSI, ACCESS_UPDATE));
+}
+END_TEST
+
+START_TEST(a_replaced_pin_keeps_environment_01)
+{
+    struct pin pin = { .reference = PIN_1, .attributes = PIN_ENABLED, .max = 3, .replaced = true };
+
+    fs.nodes[USIM].pins[0] = PIN_1;
+    fs.nodes[USIM].n_pins = 1;
+    rule(USIM_ARR, 1, "80 01 01" ALW);
+    rule(USIM_ARR, 2, "80 01 02" ALW);
+    fs.nodes[IMSI].arr_record_se00 = 2;
+    ck_assert_int_eq(pin_store(nvm, fs.prefix, &pin, 3), 0);
+    ck_assert(may(IMSI, ACCESS_READ) && !may(IMSI, ACCESS_UPDATE));
+}
+END_TEST
+
+/* --- the reader --------------------------------------------------------------------------- */
+
+START_TEST(a_record_is_walked_rule_by_rule)
+{
+    struct rd whole = exact_copy("9000 80 01 85 9000 97 00 85 04 0032 80D4 A0 0A" PIN1
+                                 "9E 01 9C 01 01 FFFF 80 01 01");
+    struct rd record = whole;
+    struct access_condition c;
+    struct access_rule r;
+    uint8_t ins;
+
+    ck_assert(access_next_rule(&record, &r)); /* what stands before it is nobody's */
+    ck_assert_uint_eq(access_rule_bits(&r), 0x05);
+    ck_assert(!access_rule_ins(&r, 0, &ins));
+    ck_assert(access_next_condition(&r.conditions, &c) && c.sort == ACCESS_ALWAYS);
+    ck_assert(access_next_condition(&r.conditions, &c) && c.sort == ACCESS_NEVER);
+    ck_assert(!access_next_condition(&r.conditions, &c));
+
+    ck_assert(access_next_rule(&record, &r)); /* 85: INS and P2 */
+    ck_assert_uint_eq(access_rule_bits(&r), 0);
+    ck_assert(access_rule_ins(&r, 0, &ins) && ins == 0x00);
+    ck_assert(access_rule_ins(&r, 1, &ins) && ins == 0x80);
+    ck_assert(!access_rule_ins(&r, 2, &ins));
+    ck_assert(access_next_condition(&r.conditions, &c) && c.sort == ACCESS_ANY_OF);
+    struct rd any = c.list;
+    ck_assert(access_next_condition(&any, &c) && c.sort == ACCESS_PIN && c.reference == PIN_1);
+    ck_assert(access_next_condition(&any, &c) && c.sort == ACCESS_UNKNOWN); /* cut off */
+    ck_assert(!access_next_condition(&any, &c));
+
+    ck_assert(access_next_rule(&record, &r)); /* proprietary, and no condition */
+    ck_assert(access_rule_bits(&r) == 0 && !access_rule_ins(&r, 0, &ins));
+    ck_assert_uint_eq(r.conditions.n, 0);
+    ck_assert(!access_next_rule(&record, &r)); /* padding */
+    exact_free(&whole);
+}
+END_TEST
+
 START_TEST(a_file_that_is_not_there_is_a_bug_and_an_unreadable_rule_a_fault)
 {
     ck_assert_int_eq(access_check(&context, N_NODES, ACCESS_READ), ERR_BUG);
@@ -495,6 +612,10 @@ int main(void)
     tcase_add_test(tcase, a_df_counts_its_own_pins);
     tcase_add_test(tcase, conditions_combine);
     tcase_add_test(tcase, condition_bytes_hold_at_their_ends_only);
+    tcase_add_test(tcase, references_name_a_record_for_each_environment);
+    tcase_add_test(tcase, environment_00_is_in_force_while_the_applications_pin_is_disabled);
+    tcase_add_test(tcase, a_replaced_pin_keeps_environment_01);
+    tcase_add_test(tcase, a_record_is_walked_rule_by_rule);
     tcase_add_test(tcase, what_cannot_be_told_never_allows);
     tcase_add_test(tcase, full_access_holds_everywhere_but_at_never);
     tcase_add_test(tcase, records_of_anything_do_no_harm);

@@ -44,6 +44,7 @@
 
 #include "asn1/der.h"
 #include "os/err.h"
+#include "tests/testlib/hex.h"
 
 #define SKI   "F54172BDF98A95D65CBEB88A38A1C11D800A85C3"
 #define ICCID "5A0A98001032547698103214"
@@ -90,41 +91,11 @@ struct octets {
     size_t n;
 };
 
-/* Writes the length of the contents that begin at `at` in front of them. */
-static void close_brace(uint8_t *p, size_t at, size_t *n)
+static struct octets octets(const char *text)
 {
-    size_t length = *n - at;
-    size_t room = length < 0x80 ? 1 : length < 0x100 ? 2 : 3;
-    memmove(p + at + room, p + at, length);
-    if (room == 1)
-        p[at] = (uint8_t)length;
-    for (size_t i = room - 1; i > 0; i--, length >>= 8)
-        p[at + i] = (uint8_t)length;
-    if (room > 1)
-        p[at] = (uint8_t)(0x80 | (room - 1));
-    *n += room;
-}
-
-/* Octets from hex, in which {...} stands for its length and then itself. */
-static struct octets octets(const char *hex)
-{
-    struct octets o = { malloc(strlen(hex) + 1), 0 };
-    size_t open[16], depth = 0;
-    for (; *hex != 0; hex++) {
-        unsigned byte;
-        if (*hex == '{') {
-            open[depth++] = o.n;
-        } else if (*hex == '}') {
-            ck_assert_msg(depth > 0, "bad braces: %s", hex);
-            ck_assert_msg(depth > 0, "bad braces: %s", hex);
-            close_brace(o.p, open[--depth], &o.n);
-        } else {
-            ck_assert_msg(sscanf(hex, "%2x", &byte) == 1 && hex[1] != 0, "bad hex: %s", hex);
-            o.p[o.n++] = (uint8_t)byte;
-            hex++;
-        }
-    }
-    ck_assert_uint_eq(depth, 0);
+    size_t max = strlen(text) + 3;
+    struct octets o = { malloc(max), 0 };
+    o.n = hex(text, o.p, max);
     o.p = realloc(o.p, o.n > 0 ? o.n : 1);
     return o;
 }
@@ -649,16 +620,16 @@ static int append(const void *p, size_t n, void *to)
 
 START_TEST(xml_and_back)
 {
-    static const char hex[] = "A2{A0{8000810103}A1{A0{30{80010181083132333435363738820101}}}}";
+    static const char text[] = "A2{A0{8000810103}A1{A0{30{80010181083132333435363738820101}}}}";
     ProfileElement_t *pe = NULL, *again = NULL;
     char xml[4096] = "";
-    ck_assert_int_eq(decode(PE, hex, &pe), 0);
+    ck_assert_int_eq(decode(PE, text, &pe), 0);
     ck_assert_int_gt(xer_encode(&asn_DEF_ProfileElement, pe, XER_F_BASIC, append, xml).encoded, 0);
     asn_dec_rval_t r = xer_decode(NULL, &asn_DEF_ProfileElement, (void **)&again, xml, strlen(xml));
     ck_assert_int_eq(r.code, RC_OK);
     ck_assert(der_valid(PE, again));
 
-    struct octets want = octets(hex);
+    struct octets want = octets(text);
     uint8_t buf[64];
     size_t n;
     ck_assert_int_eq(der_write(PE, again, buf, sizeof buf, &n), 0);

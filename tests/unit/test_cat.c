@@ -367,6 +367,33 @@ START_TEST(commands_are_done_in_their_order)
 }
 END_TEST
 
+/* The new profile neither knows the old one's sender nor pays for its message. */
+START_TEST(another_profile_sends_no_message_of_the_last_one)
+{
+    select_it();
+    ask("80100000 04 00008002", "9000"); /* both commands */
+    ask("80E20300 03 8B01AA 00", "01 910E");
+    ask("80E20000 00", "01 910E");
+    cat_profile_changed(&e.cat);
+    ask("80120000 00", "D009 8103020104 82028182 9000"); /* REFRESH, nothing else */
+    ask("80140000 0C 810302010482028281 830100", "9000");
+    ask("80120000 00", "6985");
+}
+END_TEST
+
+START_TEST(a_message_that_was_fetched_is_ended_under_another_profile)
+{
+    select_it();
+    ask("80100000 04 00008002", "9000");
+    ask("80E20300 03 8B01AA 00", "01 910E");
+    ask("80E20300 03 8B01BB 00", "01 910E");
+    ask("80120000 00", "D00C 8103011300 82028183 8B01AA 9000");
+    cat_profile_changed(&e.cat);
+    ask("80140000 0C 810301130082028281 830100", "9000");
+    ask("80120000 00", "6985"); /* the second is gone */
+}
+END_TEST
+
 START_TEST(the_queue_is_bounded)
 {
     uint8_t command[5 + 245] = { 0x80, 0xE2, 3, 0, 245 };
@@ -474,6 +501,8 @@ int main(void)
     tcase_add_test(cases, uicc_reset_is_not_made_a_state_change);
     tcase_add_test(cases, each_command_needs_its_facility);
     tcase_add_test(cases, commands_are_done_in_their_order);
+    tcase_add_test(cases, another_profile_sends_no_message_of_the_last_one);
+    tcase_add_test(cases, a_message_that_was_fetched_is_ended_under_another_profile);
     tcase_add_test(cases, the_queue_is_bounded);
     tcase_add_loop_test(cases, what_nobody_answers_ends_after_thirty_other_commands, 0, 3);
     tcase_add_test(cases, refresh_is_waited_for_however_long_it_takes);

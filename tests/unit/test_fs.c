@@ -29,6 +29,7 @@ static const struct fs_node nodes[N_NODES] = {
              .n_pins = 2,
              .arr_fid = 0x2F06,
              .arr_record = 1,
+             .arr_record_se00 = 2,
              .life_cycle = FS_LCS_ACTIVATED },
     [DIR] = { .fid = 0x2F00,
               .parent = MF,
@@ -190,6 +191,7 @@ START_TEST(a_stored_tree_loads_as_it_was)
         ck_assert_uint_eq(n->sfi, nodes[i].sfi);
         ck_assert_uint_eq(n->arr_fid, nodes[i].arr_fid);
         ck_assert_uint_eq(n->arr_record, nodes[i].arr_record);
+        ck_assert_uint_eq(n->arr_record_se00, nodes[i].arr_record_se00);
         ck_assert_uint_eq(n->aid_len, nodes[i].aid_len);
         ck_assert_mem_eq(n->aid, nodes[i].aid, FS_AID_MAX);
         ck_assert_uint_eq(n->n_pins, nodes[i].n_pins);
@@ -235,6 +237,25 @@ START_TEST(what_it_will_take_is_known_before)
         sum += w.n;
     }
     ck_assert_uint_eq(want, sum);
+}
+END_TEST
+
+START_TEST(what_it_takes_changes_with_its_files)
+{
+    store();
+    uint64_t before = fs_stored_size(&fs);
+    ck_assert_uint_eq(fs_node_size(&fs.nodes[MF]), 24 + 1 + 2); /* row, second record, PINs */
+    ck_assert_uint_eq(fs_node_size(&fs.nodes[IMSI]), 24 + 9);
+    ck_assert_int_eq(fs_resize(&fs, nvm, IMSI, 14, rd_of(NULL, 0)), 0);
+    ck_assert_uint_eq(fs_stored_size(&fs), before + 5);
+    ck_assert_int_eq(fs_delete(&fs, nvm, IMSI), 0);
+    ck_assert_uint_eq(fs_stored_size(&fs), before - 24 - 9);
+    ck_assert_int_eq(fs_delete(&fs, nvm, ADN), 0); /* a link still uses what it held */
+    ck_assert_uint_eq(fs_stored_size(&fs), before - 24 - 9 - 24);
+    ck_assert_int_eq(fs_delete(&fs, nvm, LINK), 0);
+    ck_assert_uint_eq(fs_stored_size(&fs), before - 24 - 9 - 24 - 24 - 15);
+    reload();
+    ck_assert_uint_eq(fs_stored_size(&fs), before - 24 - 9 - 24 - 24 - 15);
 }
 END_TEST
 
@@ -900,6 +921,7 @@ static TCase *building_tests(void)
     tcase_add_test(tcase, a_stored_tree_loads_as_it_was);
     tcase_add_test(tcase, a_profile_without_files_has_an_empty_tree);
     tcase_add_test(tcase, what_it_will_take_is_known_before);
+    tcase_add_test(tcase, what_it_takes_changes_with_its_files);
     tcase_add_test(tcase, nodes_that_do_not_fit_are_refused);
     tcase_add_test(tcase, a_tree_has_a_greatest_depth_and_loads_with_it);
     tcase_add_test(tcase, a_full_tree_takes_no_more_and_loads);

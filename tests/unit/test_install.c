@@ -390,6 +390,19 @@ START_TEST(patterns_fill_files_and_records)
 }
 END_TEST
 
+START_TEST(a_file_can_have_rules_for_two_security_environments)
+{
+    struct made m = install_good(
+        BASE GFM("20", "62{82:4121 83:6F01 8B:2F0600030102 80:02} " TR("6F02", "02")) END);
+
+    ck_assert_uint_eq(file_at(&m, "6F01")->arr_fid, 0x2F06);
+    ck_assert_uint_eq(file_at(&m, "6F01")->arr_record, 2);
+    ck_assert_uint_eq(file_at(&m, "6F01")->arr_record_se00, 3);
+    ck_assert_uint_eq(file_at(&m, "6F02")->arr_record_se00, 0);
+    made_done(&m);
+}
+END_TEST
+
 START_TEST(generic_file_management_selects_creates_and_fills)
 {
     struct made m = install_good(BASE GFM(
@@ -593,6 +606,8 @@ static const struct refusal {
       0x62, false, 0 },
     { "security attributes of two octets",
       "A1{A0{%s81:20} A1{30{62{82:4121 83:6F01 8B:2F06 80:02}}}}", 3, 0x62, false, 0 },
+    { "security attributes of half a pair",
+      "A1{A0{%s81:20} A1{30{62{82:4121 83:6F01 8B:2F06010200 80:02}}}}", 3, 0x62, false, 0 },
     { "no such SFI", "A1{A0{%s81:20} A1{30{62{82:4121 83:6F01 8B:2F0601 80:02 88:F8}}}}", 3, 0x62,
       false, 0 },
     { "two patterns", "A1{A0{%s81:20} A1{30{62{82:4121 83:6F01 8B:2F0601 80:02 A5{C1:00 C2:00}}}}}",
@@ -1211,6 +1226,7 @@ static TCase *good_case(void)
     tcase_add_test(t, an_fcp_stands_over_the_template);
     tcase_add_test(t, there_may_be_several_instances_of_a_file);
     tcase_add_test(t, patterns_fill_files_and_records);
+    tcase_add_test(t, a_file_can_have_rules_for_two_security_environments);
     tcase_add_test(t, generic_file_management_selects_creates_and_fills);
     tcase_add_test(t, generic_file_management_may_make_the_mf_and_an_adf);
     tcase_add_test(t, links_share_contents);

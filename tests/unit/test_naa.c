@@ -83,7 +83,7 @@ static const char *records(size_t n)
 static void add_usim(struct fs *fs)
 {
     usim = add(fs, FS_MF, 0x7FD0, FS_KIND_ADF, USIM);
-    add(fs, usim, 0x6F38, FS_KIND_TRANSPARENT, "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00");
+    add(fs, usim, 0x6F38, FS_KIND_TRANSPARENT, "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF0020");
     add(fs, usim, 0x6F07, FS_KIND_TRANSPARENT, "080910101032547698");
     add(fs, usim, 0x6FAD, FS_KIND_TRANSPARENT, "00000002");
     add(fs, usim, 0x6FD6, FS_KIND_TRANSPARENT, records(16));
@@ -91,6 +91,7 @@ static void add_usim(struct fs *fs)
     uint16_t df = add(fs, usim, FID_DF_5GS, FS_KIND_DF, "");
     add(fs, df, 0x4F0A, FS_KIND_TRANSPARENT, "F0FFFFFF");
     add(fs, df, 0x4F07, FS_KIND_TRANSPARENT, "A0020C00");
+    add(fs, df, 0x4F09, FS_KIND_TRANSPARENT, "8012 757365723137406578616D706C652E636F6D FFFF");
     df = add(fs, usim, FID_DF_SAIP, FS_KIND_DF, "");
     add(fs, df, 0x4F01, FS_KIND_TRANSPARENT, "A0020000FFFFFFFF");
 }
@@ -341,9 +342,13 @@ START_TEST(contexts_that_are_none)
     check("0088008211 10" RAND "00", "9864");
     check("0088008511 10" RAND "00", "9864");
     check("0088008611 10" RAND "00", "9864");
+    check("0088008711 10" RAND "00", "6A86");
+    check("0089008111 10" RAND "00", "6D00"); /* odd: by chained blocks */
     check(SELECT_ISIM, "9000");
-    check("0088008011 10" RAND "00", "6A86");
+    check("0088008011 10" RAND "00", "6A86"); /* GSM and MBMS are the USIM's */
+    check("0088008511 10" RAND "00", "6A86");
     check("0088008211 10" RAND "00", "9864");
+    check("0088008611 10" RAND "00", "9864");
 }
 END_TEST
 
@@ -372,7 +377,7 @@ static void write_ust(const char *text)
 {
     static const uint8_t path[] = { 0x6F, 0x38 };
     const struct fs *fs = &e.uicc.fs;
-    uint8_t octets[17];
+    uint8_t octets[18] = { 0 };
 
     hex(text, octets, sizeof octets);
     ck_assert_int_eq(
@@ -390,10 +395,12 @@ START_TEST(services_that_are_not_available)
     check("8078000100", "6985");
     write_ust("0000000000000000000000000000000800"); /* 124 alone */
     check("8078000100", "6985");
-    write_ust("0000000000000000000000000000001802"); /* and the SUPI is an NAI */
-    check("8078000100", "6A81");
+    check("8078000200", "6985");
+    write_ust("0000000000000000000000000000000000 20"); /* 142 alone */
+    check("8078000200", "6985");
     write_ust("0000000000000000000000000000001800");
     check("8078000100", "A10D 0100F110F0FF00001032547698 9000");
+    check("8078000200", "6985"); /* without 142 */
 }
 END_TEST
 
@@ -416,7 +423,9 @@ START_TEST(get_identity_conceals_the_imsi)
     check("8078000100", "A10D 0100F110F0FF00001032547698 9000");
     rewrite("6FAD", "00000003");
     check("8078000100", "A10D 010001 10F0FF0000 21436587F9 9000");
-    check("8078000200", "6A86");
+    check("8078000000", "6A86");
+    check("8078000300", "6A86");
+    check("8078008100", "6A86");
     check("8078010100", "6A86");
     check("80780001", "6C0F");
     check("0078000100", "6E00");
@@ -424,6 +433,37 @@ START_TEST(get_identity_conceals_the_imsi)
     check("8078000100", "6A88");
     check(SELECT_ISIM, "9000");
     check("8078000100", "6D00");
+}
+END_TEST
+
+/* As text: type0.rid0.schid0.userid0123456789@5gc-nswo.mnc001.mcc001.3gppnetwork.org */
+#define NSWO_NAI                                                                                   \
+    "74797065302E726964302E7363686964302E75736572696430313233343536373839"                         \
+    "403567632D6E73776F2E6D6E633030312E6D63633030312E336770706E6574776F726B2E6F7267"
+
+START_TEST(get_identity_for_nswo_is_a_nai)
+{
+    log_in(SELECT_USIM);
+    check("8078000200", "A14A 11" NSWO_NAI "9000");
+    rewrite("5FD04F01", "A0020101"); /* profile A without a key */
+    check("8078000200", "6A88");
+}
+END_TEST
+
+START_TEST(get_identity_conceals_a_nai)
+{
+    /* type1.rid0.schid0.useriduser17@example.com */
+    static const char suci[] = "A12B 11 74797065312E726964302E7363686964302E75736572696475736572"
+                               "3137406578616D706C652E636F6D 9000";
+
+    log_in(SELECT_USIM);
+    write_ust("0000000000000000000000000000001802 20"); /* 130: the SUPI is an NAI */
+    check("8078000100", suci);
+    check("8078000200", suci);
+    rewrite("5FC04F09", "81");
+    check("8078000100", "6A88"); /* a GLI, which the ME conceals */
+    rewrite("5FC04F09", "FFFF");
+    check("8078000100", "6A88");
 }
 END_TEST
 
@@ -626,6 +666,8 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, gsm_context);
     tcase_add_test(tc, services_that_are_not_available);
     tcase_add_test(tc, get_identity_conceals_the_imsi);
+    tcase_add_test(tc, get_identity_for_nswo_is_a_nai);
+    tcase_add_test(tc, get_identity_conceals_a_nai);
     tcase_add_test(tc, gba_bootstraps_and_derives);
     tcase_add_test(tc, gba_keeps_its_files);
     tcase_add_test(tc, gba_of_an_isim_knows_its_impi);

@@ -1,6 +1,7 @@
 /* test_ota.c - applets/ota through APDUs: short messages to a card in memory, whose enabled
  * profile is our operational one (OPERATIONAL_DER, from the build) with security domains and remote
- * file management added; and one of TS.48 where SOFTEUICC_TESTDATA has it. */
+ * file management added; our bootstrap profile (BOOTSTRAP_DER) with commands that an independent
+ * tool built; and those of TS.48 where SOFTEUICC_TESTDATA has them. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -910,26 +911,171 @@ START_TEST(new_keys_may_have_a_new_version)
 }
 END_TEST
 
-/* --- packages of others ----------------------------------------------------------------------- */
+/* --- packages and commands of others ---------------------------------------------------------- */
 
-START_TEST(a_ts_48_profile_is_read_remotely)
+/* Another card, with this package; false if it is one of the test data and there are none. */
+static bool reopen_with(const char *name, const char *iccid)
 {
-    const struct shot shot = { RFM_UICC, CC_AND_CIPHER, POR, 0, 0 };
     const char *dir = getenv("SOFTEUICC_TESTDATA");
     char path[512];
     struct wr package;
 
-    if (dir == NULL)
-        return;
+    if (name[0] != '/' && dir == NULL)
+        return false;
+    if (name[0] == '/')
+        snprintf(path, sizeof path, "%s", name);
+    else
+        snprintf(path, sizeof path, "%s/ts48/%s", dir, name);
     softeuicc_close(&card);
-    snprintf(path, sizeof path, "%s/ts48/TS48v5_SAIP2.3_BERTLV_SUCI.der", dir);
     wr_init_heap(&package, PACKAGE_MAX);
     read_file(path, &package);
-    open_with(wr_view(&package), "98001032547698103214");
+    open_with(wr_view(&package), iccid);
     wr_done(&package);
+    return true;
+}
+
+START_TEST(a_ts_48_profile_is_read_remotely)
+{
+    const struct shot shot = { RFM_UICC, CC_AND_CIPHER, POR, 0, 0 };
+
+    if (!reopen_with("TS48v5_SAIP2.3_BERTLV_SUCI.der", "98001032547698103214"))
+        return;
     hex("000102030405060708090a0b0c0d0e0f", kic, sizeof kic);
     hex("000102030405060708090a0b0c0d0e0f", kid, sizeof kid);
     shoot(&shot, "00A40000022FE2 00B000000A", 0, "02 9000 98001032547698103214");
+}
+END_TEST
+
+/* SMS-PP downloads built with pySim at a437d11 (ota.py, sms.py, cat.py), and the proofs of receipt
+ * that this card gave: pySim verified the checksum of each, deciphered it and found what "data"
+ * says.  SPI 1619: checksum, ciphering, a higher counter, which is 1; the proof is ciphered, with
+ * checksum.  KIc and KID 22: AES, key version 02. */
+static const struct {
+    const char *package, *iccid, *kic, *kid;
+    const char *envelope, *packet, *answer, *data;
+} recorded[] = {
+    /* the USIM's 6F7B: UPDATE BINARY of three octets, READ BINARY */
+    { BOOTSTRAP_DER, "980010000000000031F4", "000102030405060708090a0b0c0d0e0f",
+      "2b7e151628aed2a6abf7158809cf4f3c",
+      "80c200005b d159 82028381 8603811234 8b4e 400881214365877ff622705200000000 3d 027000",
+      "0038 15 1619 22 22 b00121 144a905feb06cc967e24b45bc087fd1f111e67c07d62e463e74fefced816ec87"
+      "736706e8408cbc23b001d65b5e1cdab7",
+      "027100 0024 12 b00121 bcc7ebc28fd7114503b1f85bc14e197699ab4c9ef570b8ac2181c3a7b2166d06",
+      "03 9000 12f345ffffffffffffffffff" },
+    /* the USIM's 6F07 */
+    { BOOTSTRAP_DER, "980010000000000031F4", "000102030405060708090a0b0c0d0e0f",
+      "2b7e151628aed2a6abf7158809cf4f3c",
+      "80c200004b d149 82028381 8603811234 8b3e 400881214365877ff622705200000000 2d 027000",
+      "0028 15 1619 22 22 b00121 b303c2a3a4230aea3de8391cfdf815148bcc2e856b88c9493d1cfcd8d18e17d2",
+      "027100 0024 12 b00121 10d267b46ee3e5728baf7d21b47cdc5620bcc8b8c4a23bca7ce9ff3eb5a1423d",
+      "02 9000 080910100000000031" },
+    /* 2FE2 */
+    { "TS48v4_SAIP2.1A_NoBERTLV.der", "98001032547698103214", "000102030405060708090a0b0c0d0e0f",
+      "000102030405060708090a0b0c0d0e0f",
+      "80c200004b d149 82028381 8603811234 8b3e 400881214365877ff622705200000000 2d 027000",
+      "0028 15 1619 22 22 b00120 1f51bde501a56c6688be00c7341b5b6ac4873c846ade0fda9e3e7f6703215df7",
+      "027100 0024 12 b00120 16b176ef3690f97f455f7f6ede9dca3a2247089fcf4dd0a8cccf4cfb68e5662f",
+      "02 9000 98001032547698103214" },
+    /* the USIM's 6F07 */
+    { "TS48v5_SAIP2.3_BERTLV_SUCI.der", "98001032547698103214", "000102030405060708090a0b0c0d0e0f",
+      "000102030405060708090a0b0c0d0e0f",
+      "80c200004b d149 82028381 8603811234 8b3e 400881214365877ff622705200000000 2d 027000",
+      "0028 15 1619 22 22 b00140 2fa7a26e42624307a0869fb9715c2292249f57da55cf47350d393708285001f4",
+      "027100 0024 12 b00140 1084f0706c593712269abc45233207ee3476fe2acb577d7b7d021245548faad0",
+      "02 9000 080910101032540636" },
+};
+
+/* The card that the command is for; the command with its envelope in octets, where the packet
+ * begins in it, and how long all of it is. */
+static bool recorded_setup(int i, uint8_t octets[300], size_t *ret_packet, size_t *ret_n)
+{
+    if (!reopen_with(recorded[i].package, recorded[i].iccid)) {
+        printf("skipped: %s: SOFTEUICC_TESTDATA is not set\n", recorded[i].package);
+        return false;
+    }
+    hex(recorded[i].kic, kic, sizeof kic);
+    hex(recorded[i].kid, kid, sizeof kid);
+    *ret_packet = hex(recorded[i].envelope, octets, 300);
+    *ret_n = *ret_packet + hex(recorded[i].packet, octets + *ret_packet, 300 - *ret_packet);
+    return true;
+}
+
+START_TEST(recorded_commands_get_the_recorded_answers)
+{
+    struct rd want = exact_copy(recorded[_i].answer), data = exact_copy(recorded[_i].data);
+    const struct shot shot = { .spi2 = POR };
+    uint8_t command[300];
+    size_t packet, n;
+    struct wr got, opened;
+
+    wr_init_heap(&got, 4096);
+    wr_init_heap(&opened, 4096);
+    if (recorded_setup(_i, command, &packet, &n)) {
+        ck_assert_uint_eq(transmit(command, n, &got), 0x9000);
+        if (!rd_equal(wr_view(&got), want))
+            abort_with(recorded[_i].package, wr_view(&got));
+        ck_assert_int_eq(open_answer(&shot, want, true, &opened), 0);
+        ck_assert(rd_equal(wr_view(&opened), data));
+        /* a second time, its counter is not higher */
+        ck_assert_uint_eq(transmit(command, n, &got), 0x9000);
+        ck_assert_int_eq(open_answer(&shot, wr_view(&got), true, &opened), 2);
+        ck_assert_uint_eq(opened.n, 0);
+    }
+    wr_done(&opened);
+    wr_done(&got);
+    exact_free(&data);
+    exact_free(&want);
+}
+END_TEST
+
+/* What the lowest bit of each octet of a packet makes of it. */
+static void check_damaged(size_t at, unsigned sw, struct rd answer)
+{
+    enum { CHL = 2, SPI1, SPI2, KIC_OCTET, KID_OCTET, TAR, CIPHERED = 10 };
+    static const int statuses[CIPHERED] = {
+        [CHL] = 0x01, [SPI1] = 0x06,    [KIC_OCTET] = 0x06, [KID_OCTET] = 0x06,
+        [TAR] = 0x09, [TAR + 1] = 0x09, [TAR + 2] = 0x09,
+    };
+    int status = at < CIPHERED ? statuses[at] : 0x01;
+
+    if (at < CHL) { /* the length contradicts that of the short message */
+        ck_assert_uint_eq(sw, 0x6A80);
+        ck_assert_uint_eq(answer.n, 0);
+    } else if (at == SPI2) { /* no proof is asked for any more */
+        ck_assert_uint_eq(sw, 0x9000);
+        ck_assert_uint_eq(answer.n, 0);
+    } else { /* in clear, its counter being whatever was deciphered */
+        ck_assert_uint_eq(sw, 0x9000);
+        ck_assert_uint_eq(answer.n, 16);
+        ck_assert_mem_eq(answer.p, "\x02\x71\x00\x00\x0B\x0A", 6);
+        ck_assert_int_eq(answer.p[15], status);
+    }
+    ck_assert_uint_gt(checks, 0);
+}
+
+START_TEST(no_changed_octet_of_a_recorded_command_gets_through)
+{
+    struct rd want = exact_copy(recorded[0].answer);
+    uint8_t command[300];
+    size_t packet, n;
+    struct wr got;
+
+    wr_init_heap(&got, 4096);
+    ck_assert(recorded_setup(0, command, &packet, &n));
+    for (size_t i = packet; i < n; i++) {
+        command[i] ^= 1;
+        unsigned sw = transmit(command, n, &got);
+        check_damaged(i - packet, sw, wr_view(&got));
+        command[i] ^= 1;
+    }
+    expect("00A4040C0C" USIM, 0x9000, "");
+    expect("00A4000C026F7B", 0x9000, "");
+    expect("00B000000C", 0x9000, "FFFFFFFFFFFFFFFFFFFFFFFF"); /* nothing was written */
+    ck_assert_uint_eq(transmit(command, n, &got), 0x9000);    /* and no counter used up */
+    ck_assert(rd_equal(wr_view(&got), want));
+    expect("00B000000C", 0x9000, "12F345FFFFFFFFFFFFFFFFFF");
+    wr_done(&got);
+    exact_free(&want);
 }
 END_TEST
 
@@ -964,6 +1110,8 @@ int main(void)
     tcase_add_test(tc, new_keys_take_the_place_of_old_ones);
     tcase_add_test(tc, new_keys_may_have_a_new_version);
     tcase_add_test(tc, a_ts_48_profile_is_read_remotely);
+    tcase_add_loop_test(tc, recorded_commands_get_the_recorded_answers, 0, (int)N_ELEMS(recorded));
+    tcase_add_test(tc, no_changed_octet_of_a_recorded_command_gets_through);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

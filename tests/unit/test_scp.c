@@ -542,6 +542,30 @@ START_TEST(scp03_at_every_level)
 }
 END_TEST
 
+/* STATUS of TS 102 221 11.1.2, which shares its instruction with GET STATUS. */
+START_TEST(status_names_the_selected_domain)
+{
+    static const char aid[] = "A000000151000000";
+    uint8_t octets[300], own[16];
+    struct wr got;
+    size_t n = hex(aid, own, sizeof own);
+
+    wr_init(&got, octets, sizeof octets);
+    select_sd(aid);
+    ck_assert_uint_eq(apdu("80F2000100", &got), 0x9000);
+    ck_assert_uint_eq(got.p[0], 0x84);
+    ck_assert_uint_ge(got.p[1], n);
+    ck_assert_uint_eq(got.n, 2u + got.p[1]);
+    ck_assert_mem_eq(got.p + 2, own, n);
+    ck_assert_uint_eq(apdu("80F2000000", &got), 0x9000);
+    ck_assert_uint_eq(got.p[0], 0x6F);
+    expect("80F2020C", 0x9000);
+    expect("80F20002", 0x6A86);
+    expect("80F28000", 0x6700);
+    expect("80F28000024F00", 0x6982); /* GET STATUS wants a secure channel */
+}
+END_TEST
+
 START_TEST(a_level_without_mac_is_in_clear)
 {
     uint8_t octets[64];
@@ -804,6 +828,7 @@ int main(void)
     suite_add_tcase(suite, vectors);
     tcase_add_checked_fixture(tc, open_card, close_card);
     tcase_add_loop_test(tc, scp03_at_every_level, 0, 5);
+    tcase_add_test(tc, status_names_the_selected_domain);
     tcase_add_test(tc, a_level_without_mac_is_in_clear);
     tcase_add_test(tc, challenges_follow_from_the_counter);
     tcase_add_test(tc, or_are_random);

@@ -65,6 +65,21 @@ static const struct {
     { SET_CRL, { "on", "off" }, { "", "true" } },
     { SET_STRICT_DER, { "on", "off" }, { "", "strict" } },
     { SET_JAVACARD, { "refuse", "record" }, { "", "on", "refuse|record" } },
+    { SET_IOT, { "on", "off" }, { "", "yes" } },
+    { SET_SGP32_VERSION,
+      { "1.0.1", "1.1.0", "1.2.0", "1.3.0" },
+      { "", "1.0", "1.0.0", "1.2", "1.4.0", "2.0.0" } },
+    { SET_ES10C_ON_IOT, { "allow", "refuse" }, { "", "on" } },
+    { SET_MAX_EIMS, { "1", "1000" }, { "0", "1001" } },
+    { SET_MAX_PACKAGE_RESULTS, { "1", "1000" }, { "0", "1001" } },
+    { SET_PACKAGE_MAX, { "256", "65000" }, { "255", "65001" } },
+    { SET_PACKAGE_RESULT_MAX, { "256", "65000" }, { "255", "65001" } },
+    { SET_EIM_COUNTER_MAX, { "8388607", "2147483647" }, { "8388606", "2147483648" } },
+    { SET_FALLBACK, { "on", "off" }, { "1" } },
+    { SET_ECALL, { "on", "off" }, { "1" } },
+    { SET_EIM_RESET, { "on", "off" }, { "1" } },
+    { SET_IMMEDIATE_ENABLE, { "on", "off" }, { "1" } },
+    { SET_TERMINAL_CAPABILITY, { "optional", "required" }, { "", "on" } },
 };
 
 START_TEST(every_setting_takes_its_values_and_refuses_others)

@@ -1,6 +1,7 @@
 /* test_suci.c - applets/naa/suci: the implementers' test data of TS 33.501 C.4, the coding of the
  * SUCI, what is refused; and the functions of os/crypto that it stands on. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,7 +158,7 @@ END_TEST
 /* The home network's side: what MSIN is in this output of profile A? */
 static void check_profile_a(const uint8_t *output, size_t n, const char *msin)
 {
-    uint8_t mine[X25519_LEN], secret[X25519_LEN], keys[64], mac[SHA256_LEN], plain[16];
+    uint8_t mine[X25519_LEN], secret[X25519_LEN], keys[64], mac[SHA256_LEN], plain[32];
 
     hex(PRIVATE_A, mine, sizeof mine);
     ck_assert_uint_gt(n, X25519_LEN + SUCI_MAC_LEN);
@@ -234,6 +235,120 @@ START_TEST(files_that_do_not_say_how_are_refused)
         wr_init(&w, octets, sizeof octets);
         ck_assert_int_eq(conceal(bad[i].imsi, 2, "F0FFFFFF", bad[i].info, &w), ERR_INPUT);
     }
+}
+END_TEST
+
+/* --- as a NAI --- */
+
+typedef int nai_fn(struct crypto *c, const struct suci_inputs *in, struct wr *ret);
+
+/* The NAI behind the type octet, as text. */
+static int name(nai_fn *fn, const char *supi, unsigned mnc_len, const char *routing,
+                const char *info, char ret[SUCI_MAX_LEN])
+{
+    struct rd s = exact_copy(supi), r = exact_copy(routing), f = exact_copy(info);
+    const struct suci_inputs in = {
+        .imsi = s, .supi_nai = s, .mnc_len = mnc_len, .routing = r, .calc_info = f
+    };
+    struct wr w;
+
+    memset(ret, 0, SUCI_MAX_LEN);
+    wr_init(&w, (uint8_t *)ret, SUCI_MAX_LEN - 1);
+    int result = fn(c, &in, &w);
+    exact_free(&s);
+    exact_free(&r);
+    exact_free(&f);
+    if (result == 0) {
+        ck_assert_uint_eq((uint8_t)ret[0], 0x11);
+        memmove(ret, ret + 1, w.n);
+    }
+    return result;
+}
+
+#define USER17 "8012 757365723137406578616D706C652E636F6D" /* user17@example.com */
+#define LONG_USER                                                                                  \
+    "801D 766572796C6F6E67757365726E616D6531 406578616D706C652E636F6D" /* verylongusername1@... */
+
+/* TS 23.003 28.7.3 and 28.7.12, TS 29.503 annex C. */
+START_TEST(null_scheme_as_a_nai)
+{
+    char text[SUCI_MAX_LEN];
+
+    ck_assert_int_eq(name(suci_of_nsi, USER17, 2, "76F8FFFF", "A0020000", text), 0);
+    ck_assert_str_eq(text, "type1.rid678.schid0.useriduser17@example.com");
+    ck_assert_int_eq(
+        name(suci_of_nsi, "800D 406F70657261746F722E636F6D FFFF", 2, "43650000", "A0020000", text),
+        0);
+    ck_assert_str_eq(text, "type1.rid3456.schid0.userid@operator.com"); /* anonymous */
+    ck_assert_int_eq(name(suci_of_imsi_for_nswo, "082943519099999999", 2, "76F8", "A0020000", text),
+                     0);
+    ck_assert_str_eq(text,
+                     "type0.rid678.schid0.userid0999999999@5gc-nswo.mnc015.mcc234.3gppnetwork.org");
+    ck_assert_int_eq(name(suci_of_imsi_for_nswo, "082947100210000268", 3, "", "A0020000", text), 0);
+    ck_assert_str_eq(text,
+                     "type0.rid0.schid0.userid001002086@5gc-nswo.mnc012.mcc274.3gppnetwork.org");
+}
+END_TEST
+
+/* Cuts "NAME" and the hex digits behind it off the front. */
+static void take_hex(const char **text, const char *label, size_t digits, char *ret)
+{
+    ck_assert_int_eq(strncmp(*text, label, strlen(label)), 0);
+    *text += strlen(label);
+    ck_assert_uint_ge(strlen(*text), digits);
+    strncat(ret, *text, digits);
+    *text += digits;
+}
+
+static void check_concealed_a(const char *text, const char *head, size_t plain_len,
+                              const char *plain, const char *tail)
+{
+    char digits[2 * SUCI_MAX_LEN] = "";
+    uint8_t output[SUCI_MAX_LEN];
+
+    take_hex(&text, head, 2 * (size_t)X25519_LEN, digits);
+    take_hex(&text, ".cip", 2 * plain_len, digits);
+    take_hex(&text, ".mac", 2 * (size_t)SUCI_MAC_LEN, digits);
+    ck_assert_str_eq(text, tail);
+    check_profile_a(output, hex(digits, output, sizeof output), plain);
+}
+
+START_TEST(a_concealed_nai_can_be_opened)
+{
+    static const char info[] = "A0020101 A125 80011B 8120" KEY_A;
+    char text[SUCI_MAX_LEN];
+
+    ck_assert_int_eq(name(suci_of_nsi, LONG_USER, 2, "F0FFFFFF", info, text), 0);
+    check_concealed_a(text, "type1.rid0.schid1.hnkey27.ecckey", 17,
+                      "766572796C6F6E67757365726E616D6531", "@example.com");
+    ck_assert_int_eq(name(suci_of_imsi_for_nswo, "082943519099999999", 2, "76F8", info, text), 0);
+    check_concealed_a(text, "type0.rid678.schid1.hnkey27.ecckey", 5, "9099999999",
+                      "@5gc-nswo.mnc015.mcc234.3gppnetwork.org");
+    ck_assert_int_eq(name(suci_of_nsi, USER17, 2, "76F8", "A0020201 A126 8001FA 8121" KEY_B, text),
+                     0);
+    ck_assert_int_eq(strncmp(text, "type1.rid678.schid2.hnkey250.ecckey0", 36), 0);
+    ck_assert_uint_eq(strlen(text), 35 + 2 * 33 + 4 + 2 * 6 + 4 + 16 + strlen("@example.com"));
+}
+END_TEST
+
+START_TEST(names_that_are_none_are_refused)
+{
+    static const char *const bad[] = {
+        "",
+        "FFFFFFFF",
+        "8100",                                   /* a GLI: the ME's business */
+        "8206 614062636465",                      /* a GCI */
+        "8006 757365723137",                      /* no realm */
+        "8007 75736572313740",                    /* an empty one */
+        "8012 757365723137406578616D706C652E636F" /* cut off */
+    };
+    char text[SUCI_MAX_LEN];
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        ck_assert_int_eq(name(suci_of_nsi, bad[i], 2, "F0FF", "A0020000", text), ERR_INPUT);
+    ck_assert_int_eq(name(suci_of_nsi, USER17, 2, "F0FF", "A0020101", text), ERR_INPUT);
+    ck_assert_int_eq(name(suci_of_imsi_for_nswo, "080910F0", 2, "F0FF", "A0020000", text),
+                     ERR_INPUT);
 }
 END_TEST
 
@@ -329,6 +444,9 @@ int main(void)
     tcase_add_test(tc, fresh_concealments_differ_and_can_be_opened);
     tcase_add_test(tc, first_known_scheme_wins);
     tcase_add_test(tc, files_that_do_not_say_how_are_refused);
+    tcase_add_test(tc, null_scheme_as_a_nai);
+    tcase_add_test(tc, a_concealed_nai_can_be_opened);
+    tcase_add_test(tc, names_that_are_none_are_refused);
     tcase_add_test(tc, x25519_matches_rfc_7748);
     tcase_add_test(tc, hmac_matches_rfc_4231);
     tcase_add_test(tc, ctr_matches_sp_800_38a);

@@ -1100,6 +1100,30 @@ START_TEST(creates_files_of_each_kind)
 }
 END_TEST
 
+/* TS 102 221 11.1.1.4.7: a record of EF.ARR for each security environment. */
+START_TEST(a_file_can_have_other_rules_while_the_pin_is_disabled)
+{
+    expect(OPEN_ADM1, "9000");
+    create("82024121 83022F50 8A0105 8B07 2F06 00 02 01 0A FF 80020001 8800", "6A80");
+    create("82024121 83022F50 8A0105 8B02 2F06 80020001 8800", "6A80");
+    create("82024121 83022F50 8A0105 8B06 2F06 01 0A 00 02 80020001 8800", "9000");
+    expect("00A40004022F5000", "62*8B06 2F06 0002 010A 8002* 9000");
+    create("82024121 83022F51 8A0105 8B04 2F06 01 02 80020001 8800", "9000");
+    expect("00A40004022F5100", "62*8B03 2F06 02 8002* 9000"); /* the same, shorter */
+    create("82024121 83022F52 8A0105 8B04 2F06 00 02 80020001 8800", "9000");
+    reset();
+    expect("00A40004022F5200", "62*8B04 2F06 0002 8002* 9000");
+    expect("00B0000001", "FF9000"); /* PIN1 is disabled: READ always */
+    expect("0028000108" VALUE_1, "9000");
+    expect("00B0000001", "6982"); /* nothing is said of enabled */
+    reset();
+    expect("00A4000C022F50", "9000");
+    expect("00B0000001", "6982"); /* now it is READ with PIN1 */
+    expect("0020000108" VALUE_1, "9000");
+    expect("00B0000001", "FF9000");
+}
+END_TEST
+
 START_TEST(creates_an_adf_below_the_mf_only)
 {
     static const char fcp[] = "82027821 83027FC0 8406A00000034301 8A0105 "
@@ -1348,7 +1372,8 @@ START_TEST(the_universal_pin_replaces_another_one)
     expect("0026910A083535353535353535", "6985");
     expect("0026910108" VALUE_2, "63C2");
     expect("0026910108" VALUE_1, "9000");
-    expect("80F2000000", "62*C60C900160*9000"); /* the FCP calls it disabled */
+    expect("80F2000000", /* the FCP calls it disabled, and names what is asked for in its place */
+           "62*C612 900170 830101 83010A 83010B 950108 830111 9000");
     expect("0020000108" VALUE_1, "6984");
     select_usim();
     expect("00A4000C026F07", "9000");
@@ -1361,6 +1386,12 @@ START_TEST(the_universal_pin_replaces_another_one)
     expect("00B0000001", "6982");
     expect("0028000108" VALUE_1, "9000"); /* ends it */
     expect("00B0000001", "*9000");
+    pins(&card.uicc.fs, FS_MF, "110A01"); /* where it is listed it says whether it is asked for */
+    expect("00A40004023F00", "61..");
+    expect("00A40004023F0000", "62*C60F 9001E0 950100 830111 83010A 830101 9000");
+    expect("0026910108" VALUE_1, "9000");
+    expect("00A40004023F0000", "62*C60F 9001C0 950108 830111 83010A 830101 9000");
+    expect("0028000108" VALUE_1, "9000");
     reset();
     expect("0020001108" VALUE_2, "9000");
     select_usim();
@@ -1447,6 +1478,18 @@ START_TEST(a_suspended_uicc_goes_on_where_it_was)
 }
 END_TEST
 
+START_TEST(without_a_token_nothing_is_suspended)
+{
+    announce_suspension();
+    crypto_fail_random(crypto, true);
+    expect("8076000004 0001 010A 00", "6F00");
+    crypto_fail_random(crypto, false);
+    ck_assert_int_eq(card.suspension.state, SUSPENSION_NONE);
+    reset();
+    expect("8076010008 0000000000000000", "6985"); /* nor with what there was in its place */
+}
+END_TEST
+
 START_TEST(a_suspension_is_forgotten_by_anything_else)
 {
     const int n_ways = 3;
@@ -1521,6 +1564,16 @@ START_TEST(another_profile_begins_at_the_mf_without_verified_pins)
     expect("0288000000", "6D00");
     expect("02A4000C022FE2", "9000");
     expect("01A4000C027F10", "6A82");
+}
+END_TEST
+
+START_TEST(another_profile_sends_nothing_that_the_last_one_queued)
+{
+    expect("8010000004 00008002", "9000");
+    ck_assert(cat_queue(&card.cat, CAT_SEND_SHORT_MESSAGE, 0, rd_str("\x8B\x01\xAA"), NULL));
+    expect("00A4040C06A00000055901", "910E");
+    expect("80E2001100", "9000"); /* another profile is wanted: no 91xx any more */
+    expect("8012000000", "6985");
 }
 END_TEST
 
@@ -1606,6 +1659,7 @@ int main(void)
     tcase_add_test(cases, a_long_object_goes_out_in_blocks);
     tcase_add_test(cases, a_proactive_command_is_told_between_blocks);
     tcase_add_test(cases, creates_files_of_each_kind);
+    tcase_add_test(cases, a_file_can_have_other_rules_while_the_pin_is_disabled);
     tcase_add_test(cases, creates_an_adf_below_the_mf_only);
     tcase_add_test(cases, refuses_files_that_cannot_be);
     tcase_add_test(cases, dfs_lie_in_each_other_up_to_a_bound);
@@ -1622,9 +1676,11 @@ int main(void)
     tcase_add_test(cases, an_envelope_goes_to_whoever_takes_it);
     tcase_add_test(cases, suspension_needs_its_announcement_and_good_durations);
     tcase_add_test(cases, a_suspended_uicc_goes_on_where_it_was);
+    tcase_add_test(cases, without_a_token_nothing_is_suspended);
     tcase_add_test(cases, a_suspension_is_forgotten_by_anything_else);
     tcase_add_test(cases, without_a_profile_there_is_an_mf_and_nothing_in_it);
     tcase_add_test(cases, another_profile_begins_at_the_mf_without_verified_pins);
+    tcase_add_test(cases, another_profile_sends_nothing_that_the_last_one_queued);
     tcase_add_test(cases, a_command_that_fails_changes_no_profile);
     tcase_add_test(cases, a_profile_without_files_or_with_damaged_ones_is_none);
     tcase_add_test(cases, a_reset_forgets_everything);

@@ -475,6 +475,37 @@ START_TEST(parses_a_curve_that_it_does_not_know)
 }
 END_TEST
 
+/* A public key alone, whole and cut at every length, and with an octet behind. */
+START_TEST(reads_a_public_key)
+{
+    static const enum curve curves[] = { CURVE_P256, CURVE_BRAINPOOL_P256R1 };
+    uint8_t octets[256], points[2][EC_POINT_LEN];
+    const char *reason = NULL;
+    struct ec_pub *pub = NULL, *again = NULL;
+    struct ec_key *key;
+    struct wr w;
+
+    wr_init(&w, octets, sizeof octets);
+    ck_assert_int_eq(ec_key_generate(c, curves[_i], &key), 0);
+    ec_key_point(key, points[0]);
+    ck_assert_int_eq(ec_pub_from_point(c, curves[_i], rd_of(points[0], sizeof points[0]), &pub), 0);
+    ck_assert_int_eq(ec_pub_write_der(pub, &w), 0);
+    ck_assert_int_eq(ec_pub_parse(c, wr_view(&w), &again, &reason), 0);
+    ec_pub_point(again, points[1]);
+    ck_assert_mem_eq(points[0], points[1], EC_POINT_LEN);
+    ec_pub_free(&again);
+    wr_put_u8(&w, 0);
+    for (size_t n = 0; n <= w.n; n++)
+        if (n != w.n - 1) {
+            ck_assert_int_eq(ec_pub_parse(c, rd_of(w.p, n), &again, &reason), ERR_INPUT);
+            ck_assert_ptr_null(again);
+            ck_assert_str_eq(reason, "not a SubjectPublicKeyInfo in DER");
+        }
+    ec_pub_free(&pub);
+    ec_key_free(&key);
+}
+END_TEST
+
 static bool openssl_parses(struct rd der)
 {
     const unsigned char *at = der.p;
@@ -804,6 +835,7 @@ int main(void)
     tcase_add_test(cases, refuses_wrong_constraints_of_authorities);
     tcase_add_test(cases, refuses_members_out_of_the_profile);
     tcase_add_test(cases, parses_a_curve_that_it_does_not_know);
+    tcase_add_loop_test(cases, reads_a_public_key, 0, 2);
     tcase_add_loop_test(cases, refuses_every_changed_octet, 0, 2);
     tcase_add_test(cases, refuses_every_truncation_and_anything_behind);
     tcase_add_test(cases, what_is_issued_is_read_by_openssl);

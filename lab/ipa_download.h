@@ -1,0 +1,90 @@
+/* ipa_download.h - a profile download as the device sees it (SGP.22 3.1.2, 3.1.3; SGP.32 3.2.3):
+ * one procedure, and behind it either the SM-DP+ itself or an eIM that speaks to it for us. */
+#ifndef LAB_IPA_DOWNLOAD_H
+#define LAB_IPA_DOWNLOAD_H
+
+#include "lab/ipa.h"
+#include "lab/rsp.h"
+
+enum { OID_TEXT_LEN = 128 };
+
+/* An activation code, SGP.22 4.1.  "": not known, or any. */
+struct activation_code {
+    char address[RSP_TEXT_MAX];
+    char matching_id[RSP_TEXT_MAX];
+    char oid[OID_TEXT_LEN];
+    bool code_required;
+};
+int activation_code_read(const char *text, struct activation_code *ret, struct lab_error *e);
+
+/* CancelSessionReason, SGP.22 5.7.14 */
+enum cancel_reason {
+    CANCEL_POSTPONED = 1,
+    CANCEL_METADATA_MISMATCH = 4,
+    CANCEL_LOAD_BPP_ERROR = 5,
+    CANCEL_UNDEFINED = 127,
+};
+
+/* What a server says, as whole TLVs. */
+enum download_field {
+    FIELD_SIGNED1, /* initiate; mandatory up to the certificate */
+    FIELD_SIGNATURE1,
+    FIELD_CI,
+    FIELD_CERTIFICATE,
+    FIELD_CTX_PARAMS, /* ctxParams1, if the server makes them; else empty */
+    FIELD_METADATA,   /* authenticate_client; may be empty from an eIM */
+    FIELD_SIGNED2,
+    FIELD_SIGNATURE2,
+    FIELD_CERTIFICATE2,
+    FIELD_HASH_CC, /* 04, if the server makes it; else empty */
+    FIELD_PACKAGE, /* get_bpp */
+    N_FIELDS,
+};
+
+struct download {
+    struct ipa *ipa;
+    const struct download_server *server;
+    void *ctx; /* the server's */
+    struct activation_code ac;
+    struct wr info1;   /* whole */
+    struct wr message; /* to be sent to the eUICC */
+    struct wr fields[N_FIELDS];
+    char claimed_id[2 * TRANSACTION_ID_MAX + 1]; /* outside of what is signed; "": not told */
+    struct transaction_id id;                    /* of serverSigned1 */
+    bool euicc_has_session, server_has_session;
+    enum cancel_reason reason;
+    struct download_outcome *outcome;
+};
+
+/* The way to a server.  Answers go to d->fields; a response of the eUICC is given whole. */
+struct download_server {
+    int (*initiate)(struct download *d, struct rd challenge, struct lab_error *e);
+    int (*authenticate_client)(struct download *d, struct rd response, struct lab_error *e);
+    int (*get_bpp)(struct download *d, struct rd response, struct lab_error *e);
+    void (*cancel)(struct download *d, struct rd response);
+};
+
+/* How it ended.  result has values only: its views are gone. */
+struct download_outcome {
+    bool has_result;
+    struct rsp_notification result;
+    struct wr installation_result; /* whole BF37 */
+    struct wr refusal; /* what the eUICC or the eIM answered instead; empty: nothing of the kind */
+};
+void download_outcome_init(struct download_outcome *outcome);
+void download_outcome_done(struct download_outcome *outcome);
+
+/* 0 when the profile is installed.  After a failure the sessions are cancelled, and ret tells
+ * whether the eUICC gave a result all the same. */
+int download_run(struct ipa *ipa, const struct download_server *server, void *ctx,
+                 const struct activation_code *ac, struct download_outcome *ret,
+                 struct lab_error *e);
+
+/* The same over ES9+ (ipa_direct.c). */
+int download_direct(struct ipa *ipa, const struct activation_code *ac, struct download_outcome *ret,
+                    struct lab_error *e);
+
+/* DeviceInfo's fields: TAC, capabilities, IMEI (SGP.22 5.7.13). */
+void device_info_put(const struct ipa *ipa, struct wr *w);
+
+#endif
