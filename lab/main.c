@@ -15,6 +15,7 @@ static const struct {
     { "eim", eim_main, "a test eIM: queues work for IoT devices over ESipa" },
     { "ipa", ipa_main, "the device's side: lists, downloads and manages profiles" },
     { "terminal", terminal_main, "a modem: proactive commands, BIP on sockets" },
+    { "demo", demo_main, "all of them: a card's way to its profile, as a story" },
 };
 
 static void usage(FILE *out)

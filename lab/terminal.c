@@ -132,6 +132,12 @@ static int pair(struct terminal *t, struct rd command, uint16_t *ret_sw)
     return 0;
 }
 
+/* The class byte of an interindustry command on the same logical channel (ISO 7816-4 5.4.1). */
+static uint8_t channel_of(uint8_t cla)
+{
+    return (cla & 0x40) != 0 ? 0x40 | (cla & 0x0F) : cla & 0x03;
+}
+
 /* A command with what belongs to it in T=0: GET RESPONSE, and a second try with the right Le. */
 static int exchange(struct terminal *t, struct rd command, uint16_t *ret_sw)
 {
@@ -145,7 +151,8 @@ static int exchange(struct terminal *t, struct rd command, uint16_t *ret_sw)
         TRY(pair(t, rd_of(again, command.n), ret_sw));
     }
     for (unsigned i = 0; *ret_sw >> 8 == 0x61 && i < RESPONSES_MAX; i++) {
-        const uint8_t get_response[] = { 0x00, 0xC0, 0x00, 0x00, (uint8_t)*ret_sw };
+        const uint8_t get_response[] = { channel_of(command.p[0]), 0xC0, 0x00, 0x00,
+                                         (uint8_t)*ret_sw };
         TRY(pair(t, rd_of(get_response, sizeof get_response), ret_sw));
     }
     return 0;
@@ -984,6 +991,24 @@ void terminal_poll(struct terminal *t)
 {
     t->poll_due = true;
     terminal_wake(t);
+}
+
+int terminal_transmit(struct terminal *t, struct rd command, struct wr *ret, uint16_t *ret_sw,
+                      struct lab_error *e)
+{
+    uint16_t sw;
+
+    if (t->state != TERMINAL_IDLE || t->running)
+        return lab_fail(e, "the terminal is not idle");
+    if (exchange(t, command, &sw) != 0) {
+        *e = t->error;
+        return ERR_INPUT;
+    }
+    take_sw(t, sw);
+    wr_put_rd(ret, wr_view(&t->response));
+    *ret_sw = sw;
+    terminal_wake(t);
+    return wr_failed(ret) == 0 ? 0 : lab_fail(e, "the response is too long");
 }
 
 void terminal_reset(struct terminal *t)

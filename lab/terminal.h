@@ -186,6 +186,13 @@ void terminal_set_plmn(struct terminal *t, const uint8_t plmn[3]);
 void terminal_choose_menu(struct terminal *t, uint8_t item);
 bool terminal_receive_sms(struct terminal *t, struct rd tpdu); /* SMS-PP download */
 void terminal_poll(struct terminal *t);                        /* STATUS now */
+
+/* An APDU of somebody else in the device, such as its IPA.  What 91xx behind it announces is
+ * fetched as the loop goes on.  Response data go to ret; 0, or negative with *e where the card is
+ * off, in the middle of a proactive command, or gone. */
+int terminal_transmit(struct terminal *t, struct rd command, struct wr *ret, uint16_t *ret_sw,
+                      struct lab_error *e);
+
 void terminal_reset(struct terminal *t);
 void terminal_power_off(struct terminal *t);
 

@@ -71,17 +71,19 @@ static void usage(FILE *out)
                  "  --date SECONDS|none     the date, since 1970 (default: this machine's)\n"
                  "  --fault RULE            repeatable:\n");
     faults_help(out);
-    fprintf(out, "  --trace FILE|-          a line for every command, event and link\n"
-                 "  --apdus                 and for every APDU\n"
-                 "  --json                  the trace and the counts in JSON\n"
-                 "  --capture FILE          what goes over BIP; a pcap file if its name says so\n"
-                 "  --for SECONDS           ends then\n"
-                 "  --until WHAT            ends at idle: nothing to do and no channel is open;\n"
-                 "                          closed: and one was; refresh: after a REFRESH\n"
-                 "  --help\n\n"
-                 "Standard input: location normal|limited|none, technology NAME, plmn MCCMNC,\n"
-                 "menu N, sms HEX, status, reset, power-off, power-on, phase NAME, counts, quit.\n"
-                 "It ends on SIGINT and SIGTERM with exit status 0 and the counts.\n");
+    fprintf(
+        out,
+        "  --trace FILE|-          a line for every command, event and link\n"
+        "  --apdus                 and for every APDU\n"
+        "  --json                  the trace and the counts in JSON\n"
+        "  --capture FILE          what goes over BIP; a pcap file if its name says so\n"
+        "  --for SECONDS           ends then\n"
+        "  --until WHAT            ends at idle: nothing to do and no channel is open;\n"
+        "                          closed: and one was; refresh: after a REFRESH\n"
+        "  --help\n\n"
+        "Standard input: location normal|limited|none, technology NAME, plmn MCCMNC,\n"
+        "menu N, sms HEX, apdu HEX, status, reset, power-off, power-on, phase NAME, counts, quit.\n"
+        "It ends on SIGINT and SIGTERM with exit status 0 and the counts.\n");
 }
 
 /* --- options ---------------------------------------------------------------------------------- */
@@ -389,7 +391,7 @@ static void note_as_json(FILE *out, const struct terminal_note *note)
 
 static void note_as_text(FILE *out, const struct terminal_note *note)
 {
-    char hex[HEX_LEN], channel[16] = "", info[8] = "";
+    char hex[HEX_LEN], channel[24] = "", info[8] = "";
 
     if (note->channel > 0)
         snprintf(channel, sizeof channel, " channel %u", note->channel);
@@ -558,6 +560,26 @@ static bool do_sms(struct running *r, const char *value)
     return hex_read(value, &w) && terminal_receive_sms(r->terminal, wr_view(&w));
 }
 
+static bool do_apdu(struct running *r, const char *value)
+{
+    uint8_t command[LINE_MAX_LEN / 2], response[HEX_LEN / 2];
+    char text[HEX_LEN];
+    struct lab_error e;
+    struct wr in, out;
+    uint16_t sw = 0;
+
+    wr_init(&in, command, sizeof command);
+    wr_init(&out, response, sizeof response);
+    if (!hex_read(value, &in) || in.n < 4)
+        return false;
+    if (terminal_transmit(r->terminal, wr_view(&in), &out, &sw, &e) != 0)
+        fprintf(stderr, "softeuicc-lab terminal: %s\n", e.text);
+    else
+        printf("%s%04X\n", hex_text(wr_view(&out), text, sizeof text), sw);
+    fflush(stdout);
+    return true;
+}
+
 static bool do_phase(struct running *r, const char *value)
 {
     terminal_phase(r->terminal, value);
@@ -604,17 +626,12 @@ static const struct {
     bool has_value;
     bool (*run)(struct running *r, const char *value);
 } operator_commands[] = {
-    { "location", true, do_location },
-    { "technology", true, do_technology },
-    { "plmn", true, do_plmn },
-    { "menu", true, do_menu },
-    { "sms", true, do_sms },
-    { "phase", true, do_phase },
-    { "status", false, do_status },
-    { "reset", false, do_reset },
-    { "power-off", false, do_power_off },
-    { "power-on", false, do_reset },
-    { "counts", false, do_counts },
+    { "location", true, do_location }, { "technology", true, do_technology },
+    { "plmn", true, do_plmn },         { "menu", true, do_menu },
+    { "sms", true, do_sms },           { "apdu", true, do_apdu },
+    { "phase", true, do_phase },       { "status", false, do_status },
+    { "reset", false, do_reset },      { "power-off", false, do_power_off },
+    { "power-on", false, do_reset },   { "counts", false, do_counts },
     { "quit", false, do_quit },
 };
 
@@ -647,6 +664,7 @@ static void on_input(evutil_socket_t fd, short what, void *ctx)
     while (!r->stopped && (line = evbuffer_readln(r->lines, NULL, EVBUFFER_EOL_CRLF)) != NULL) {
         obey(r, line);
         free(line);
+        terminal_tick(r->terminal); /* before the next line */
     }
     if (evbuffer_get_length(r->lines) > LINE_MAX_LEN) /* no line is that long */
         evbuffer_drain(r->lines, evbuffer_get_length(r->lines));

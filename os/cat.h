@@ -275,6 +275,9 @@ bool cat_register(struct cat *c, const struct cat_owner *owner);
  * the union of all owners' changed. */
 void cat_want_events(struct cat *c, const struct cat_owner *owner, uint32_t events);
 
+/* An owner with an item registered after TERMINAL PROFILE: the menu is set up anew. */
+void cat_follow_menu(struct cat *c);
+
 /* ENVELOPE: event download, timer expiration and menu selection; otherwise, or when nobody wants
  * it, ENVELOPE_NOT_MINE. */
 int cat_envelope(struct session *s, struct rd data, struct wr *rsp);

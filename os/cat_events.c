@@ -173,6 +173,14 @@ static int select_item(struct euicc *e, struct rd tlvs)
     return c->owners[id.p[0] - 1].owner->selected(e);
 }
 
+void cat_follow_menu(struct cat *c)
+{
+    if (!has_items(c) || c->menu.queued || !cat_allows(c, CAT_CAN_MENU_SELECTION))
+        return;
+    c->menu = (struct cat_command){ .type = CAT_SET_UP_MENU, .put = put_menu, .ctx = c };
+    cat_submit(c, &c->menu);
+}
+
 /* --- TERMINAL PROFILE and ENVELOPE ------------------------------------------------------------ */
 
 /* What the owners say in answer comes behind the event list: no event is missed. */
@@ -182,10 +190,7 @@ int cat_tell_profile(struct euicc *e)
 
     c->events_told = 0;
     follow_events(c);
-    if (has_items(c) && !c->menu.queued && cat_allows(c, CAT_CAN_MENU_SELECTION)) {
-        c->menu = (struct cat_command){ .type = CAT_SET_UP_MENU, .put = put_menu, .ctx = c };
-        cat_submit(c, &c->menu);
-    }
+    cat_follow_menu(c);
     for (size_t i = 0; i < c->n_owners; i++)
         if (c->owners[i].owner->profile != NULL)
             TRY(c->owners[i].owner->profile(e));

@@ -194,11 +194,13 @@ static void finish_error(struct coap *c, const struct coap_message *m)
 static bool take_payload(struct coap *c, const struct coap_message *m)
 {
     if (m->has_size2 && m->size2 > c->body->max) {
+        c->too_long = true;
         fail(c, "the answer is announced longer than there is room for");
         return false;
     }
     wr_put_rd(c->body, m->payload);
     if (wr_failed(c->body) != 0) {
+        c->too_long = true;
         fail(c, "the answer is longer than there is room for");
         return false;
     }
@@ -439,6 +441,7 @@ static void forget_exchange(struct coap *c)
     c->code = 0;
     c->max_age = 0;
     c->reason = NULL;
+    c->too_long = false;
     c->got = 0;
     c->restarts = 0;
     c->etag_len = 0;

@@ -53,6 +53,7 @@ struct coap {
     uint8_t code;       /* COAP_DONE: COAP_CODE(class, detail) */
     uint32_t max_age;   /* COAP_DONE: seconds; with 5.03 those until another attempt */
     const char *reason; /* COAP_FAILED: why, in words; else NULL */
+    bool too_long;      /* and that is the bound of body */
 
     /* Its own. */
     struct coap_call call;

@@ -119,12 +119,12 @@ static int rest(struct euicc *e, struct link *l)
 
 /* --- the beginning ---------------------------------------------------------------------------- */
 
-bool link_open_channel(struct link *l, int protocol, const struct bip_address *address,
-                       uint16_t port, bool dns)
+bool link_open_channel(struct link *l, enum bip_protocol protocol,
+                       const struct bip_address *address, uint16_t port, bool dns)
 {
     struct bip_parameters p = l->parameters;
 
-    p.protocol = protocol == BIP_TCP ? BIP_TCP : BIP_UDP;
+    p.protocol = protocol;
     p.address = *address;
     p.port = port;
     p.dns = dns;
@@ -135,7 +135,7 @@ bool link_open_channel(struct link *l, int protocol, const struct bip_address *a
 
 void link_connect(struct euicc *e, struct link *l)
 {
-    int protocol = l->protocol->datagram ? BIP_UDP : BIP_TCP;
+    enum bip_protocol protocol = l->protocol->datagram ? BIP_UDP : BIP_TCP;
 
     l->stage = LINK_CONNECTING;
     if (link_open_channel(l, protocol, &l->addresses[l->address], l->peer.port, false))
@@ -248,11 +248,13 @@ static int left(struct euicc *e, struct link *l)
 /* Closes the channel after what TLS still has to say. */
 static int go_on_leaving(struct euicc *e, struct link *l)
 {
+    bool another_follows = l->then != LINK_THEN_REST && l->then != LINK_THEN_TELL;
+
     if (l->closing || l->sending)
         return 0;
     l->closing = true;
     l->count.commands += l->has_channel;
-    if (l->has_channel && bip_close(&l->bip, l->then != LINK_THEN_REST))
+    if (l->has_channel && bip_close(&l->bip, another_follows))
         return 0;
     l->has_channel = false;
     return left(e, l);
@@ -294,6 +296,7 @@ static int opened(struct euicc *e, void *ctx, enum bip_outcome outcome)
 {
     struct link *l = ctx;
 
+    l->heard = true;
     l->has_channel = outcome == BIP_OK;
     if (l->stage == LINK_NAMING)
         link_name_opened(e, l, outcome);
@@ -330,8 +333,9 @@ static int closed(struct euicc *e, void *ctx, enum bip_outcome why)
 {
     struct link *l = ctx;
 
-    (void)why;
     l->has_channel = l->sending = false;
+    if (why == BIP_NO_SERVICE)
+        link_end(e, l, LINK_NO_SERVICE, "the network is gone (TS 102 223 8.12.2)");
     if (l->stage == LINK_LEAVING)
         l->closing = false;
     else if (l->stage == LINK_NAMING)
@@ -401,8 +405,11 @@ enum link_outcome link_request(struct euicc *e, struct link *l, const struct lin
     l->network = *q->network;
     l->protocol = l->server.how == LINK_HTTPS ? &link_http : &link_coap;
     int err = link_read_peer(e, l, &peer);
-    if (err != 0)
+    if (err != 0) {
+        trace_check(&e->trace, "link to %s: nothing to trust the server by: %s", peer.host,
+                    err_name(err));
         return err == ERR_INPUT ? LINK_REFUSED : LINK_RETRY_LATER;
+    }
     if (!bip_can(&e->cat, l->protocol->datagram ? BIP_UDP : BIP_TCP)) {
         trace_check(&e->trace, "link to %s: the terminal has no channels (TS 102 223 5.2)",
                     peer.host);
@@ -428,8 +435,9 @@ enum link_outcome link_request(struct euicc *e, struct link *l, const struct lin
     } else {
         begin(e, l);
     }
-    enum link_outcome outcome = l->over ? l->outcome : LINK_OK;
-    if (l->over) { /* nobody is told */
+    enum link_outcome outcome = LINK_OK;
+    if (l->over && !may_reconnect(l)) { /* nobody is told */
+        outcome = l->outcome;
         l->over = l->busy = false;
         link_leave(l, LINK_THEN_REST);
     }

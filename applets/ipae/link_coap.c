@@ -96,7 +96,7 @@ static void judge(struct euicc *e, struct link *l)
     if (l->coap.state == COAP_DONE)
         judge_code(e, l);
     else if (l->coap.state == COAP_FAILED)
-        link_end(e, l, wr_failed(&l->body) != 0 ? LINK_REFUSED : LINK_RETRY_LATER, "CoAP: %s",
+        link_end(e, l, l->coap.too_long ? LINK_REFUSED : LINK_RETRY_LATER, "CoAP: %s",
                  l->coap.reason);
 }
 

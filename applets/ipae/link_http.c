@@ -13,12 +13,6 @@ enum {
     TOO_MANY_REQUESTS = 429,
 };
 
-static void connected(struct euicc *e, struct link *l)
-{
-    (void)e;
-    (void)l;
-}
-
 /* What Host says (RFC 9110 7.2). */
 static void write_host(const struct link_peer *peer, char *ret, size_t size)
 {
@@ -113,12 +107,6 @@ static void read_plain(struct euicc *e, struct link *l, struct rd plain)
         judge_status(e, l);
 }
 
-static void timeout(struct euicc *e, struct link *l)
-{
-    (void)e;
-    (void)l;
-}
-
 static void closed(struct euicc *e, struct link *l)
 {
     if (tls_state(l->tls) == TLS_FAILED)
@@ -131,10 +119,8 @@ static void closed(struct euicc *e, struct link *l)
 
 const struct link_protocol link_http = {
     .port = PORT,
-    .connected = connected,
     .begin = begin,
     .write = write_plain,
     .read = read_plain,
-    .timeout = timeout,
     .closed = closed,
 };

@@ -8,7 +8,8 @@
 #include "applets/ipae/link.h"
 #include "os/euicc.h"
 
-/* HTTP or CoAP over TLS.  begin() and write() come when the state of TLS is TLS_OPEN. */
+/* HTTP or CoAP over TLS.  begin() and write() come when the state of TLS is TLS_OPEN; connected()
+ * and timeout() are optional. */
 struct link_protocol {
     bool datagram;
     uint16_t port;
@@ -31,8 +32,8 @@ int link_settle(struct euicc *e, struct link *l);
 /* Closes the channel; then is done when that has happened.  link_settle() does it. */
 void link_leave(struct link *l, enum link_then then);
 /* Opens a channel; l->parameters but for these are the network's. */
-bool link_open_channel(struct link *l, int protocol, const struct bip_address *address,
-                       uint16_t port, bool dns);
+bool link_open_channel(struct link *l, enum bip_protocol protocol,
+                       const struct bip_address *address, uint16_t port, bool dns);
 enum link_outcome link_outcome_of(enum bip_outcome outcome);
 void link_count_sent(struct link *l, size_t n);
 void link_connect(struct euicc *e, struct link *l);

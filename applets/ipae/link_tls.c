@@ -68,12 +68,13 @@ static void shake_hands(struct euicc *e, struct link *l)
         trace_note(&e->trace, "link to %s: %s%s, %u up, %u down", l->peer.host, suite,
                    tls_resumed(l->tls) ? ", resumed" : "", l->count.up, l->count.down);
         l->stage = LINK_EXCHANGING;
-        l->protocol->connected(e, l);
+        if (l->protocol->connected != NULL)
+            l->protocol->connected(e, l);
         l->protocol->begin(e, l);
         break;
     case TLS_FAILED:
         if (is_untrusted(l->tls))
-            link_end(e, l, LINK_UNTRUSTED, "%s (SGP.32 2.6.3, SGP.22 2.6.6)", tls_failure(l->tls));
+            link_end(e, l, LINK_UNTRUSTED, "%s", tls_failure(l->tls));
         else
             link_end(e, l, LINK_RETRY_LATER, "%s", tls_failure(l->tls));
         break;
@@ -160,19 +161,15 @@ void link_secure_received(struct euicc *e, struct link *l, struct rd octets, uin
 
 void link_secure_closed(struct euicc *e, struct link *l)
 {
-    tls_eof(l->tls);
+    tls_eof(l->tls); /* is over, or will be when what came is read */
     link_turn(e, l);
-    if (!l->over && l->stage != LINK_LEAVING && l->stage != LINK_IDLE)
-        link_end(e, l, LINK_RETRY_LATER, "the channel was closed, general result %02X %02X",
-                 l->bip.general, l->bip.additional);
-    else if (l->stage == LINK_IDLE)
-        link_leave(l, LINK_THEN_REST);
 }
 
 void link_secure_timeout(struct euicc *e, struct link *l)
 {
     if (l->stage == LINK_EXCHANGING) {
-        l->protocol->timeout(e, l);
+        if (l->protocol->timeout != NULL)
+            l->protocol->timeout(e, l);
         link_turn(e, l);
         return;
     }

@@ -99,7 +99,9 @@ int state_check_delete(struct euicc *e, const struct state_function *f,
 
 int state_check_refresh(const struct euicc *e, const struct state_function *f, bool refresh)
 {
-    return refresh && cat_is_busy(&e->cat)
+    /* What goes on may be the assistant's own: it has closed its channel, and REFRESH comes first
+     * in the line. */
+    return refresh && !isdr_state(e)->within && cat_is_busy(&e->cat)
                ? state_refuse(e, f, CAT_BUSY, "a proactive session is going on")
                : 0;
 }
