@@ -13,7 +13,7 @@ enum {
     DEFAULT_PORT = 443,
     MAX_PORT = 65535,
     MAX_FD = 1023,
-    LINE_LEN = 1024,
+    LINE_LEN = 2048,
     CA_MAX = 256 * 1024,
 };
 
