@@ -1,5 +1,4 @@
 /* eim_serve.c - softeuicc-lab eim serve: ESipa over HTTPS until it is told to end. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +6,12 @@
 #include "lab/eim_cli.h"
 #include "lab/esipa.h"
 #include "lab/esipa_server.h"
+#include "lab/ready.h"
 #include "os/err.h"
 
 enum {
     DEFAULT_PORT = 443,
     MAX_PORT = 65535,
-    MAX_FD = 1023,
     LINE_LEN = 2048,
     CA_MAX = 256 * 1024,
 };
@@ -32,31 +31,18 @@ static int choose_port(const struct eim_options *o, const char *fqdn, unsigned l
     return 0;
 }
 
-static int tell(const char *line, FILE *f, const char *name, struct lab_error *e)
-{
-    if (f == NULL || fputs(line, f) < 0 || fclose(f) != 0)
-        return lab_fail(e, "%s: %s", name, strerror(errno));
-    return 0;
-}
-
 static int tell_ready(const struct eim_options *o, const struct eim *eim, unsigned port,
                       struct lab_error *e)
 {
     char line[LINE_LEN];
-    unsigned long fd;
+    unsigned long fd = 0;
 
+    if (o->ready_fd != NULL && !number_read(o->ready_fd, READY_MAX_FD, &fd))
+        return lab_fail(e, "--ready-fd: not %s", o->ready_fd);
     snprintf(line, sizeof line, "eIM %s at https://%s, listening at %.255s:%u\n", eim->identity.id,
              eim->identity.fqdn, o->bind != NULL ? o->bind : "127.0.0.1", port);
-    fputs(line, stdout);
-    fflush(stdout);
-    if (o->ready_fd != NULL) {
-        if (!number_read(o->ready_fd, MAX_FD, &fd))
-            return lab_fail(e, "--ready-fd: not %s", o->ready_fd);
-        TRY(tell(line, fdopen((int)fd, "w"), "--ready-fd", e));
-    }
-    if (o->ready_file != NULL)
-        return tell(line, fopen(o->ready_file, "w"), o->ready_file, e);
-    return 0;
+    return ready_tell(&(struct ready){ o->ready_fd != NULL ? (int)fd : READY_NO_FD, o->ready_file },
+                      line, e);
 }
 
 static int serve(const struct eim_options *o, struct eim *eim, struct lab_error *e)
