@@ -39,7 +39,7 @@ static const struct command {
       "      raw HEX: a psmoList (A0) or an ecoList (A1) as it is;\n"
       "      download ACTIVATION-CODE|default|smds [ADDRESS] [code CODE] [indirect];\n"
       "      data [TAGS] [ci HEX] [notification SEQ] [result SEQ]\n"
-      "    FAULT, for tests: signature, eid, counter=N, token=N, eim-id=ID, with commas" },
+      "    FAULT, for tests: signature, eid, replay, counter=N, token=N, eim-id=ID, with commas" },
     { "show", eim_cmd_show, 1, 2, "show DB [EID] [--json]\n    devices and their work" },
     { "results", eim_cmd_results, 1, 2,
       "results DB [EID] [--number N] [--wait SECONDS]\n"

@@ -1,5 +1,4 @@
 /* eim_serve.c - softeuicc-lab eim serve: ESipa over HTTPS and CoAP until it is told to end. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +7,13 @@
 #include "lab/esipa.h"
 #include "lab/esipa_coap.h"
 #include "lab/esipa_server.h"
+#include "lab/ready.h"
 #include "os/err.h"
 
 enum {
     DEFAULT_PORT = 443,
     MAX_PORT = 65535,
-    MAX_FD = 1023,
-    LINE_LEN = 1024,
+    LINE_LEN = 2048,
     CA_MAX = 256 * 1024,
 };
 
@@ -38,13 +37,6 @@ static int choose_port(const char *option, const char *value, const char *fqdn,
     return 0;
 }
 
-static int tell(const char *line, FILE *f, const char *name, struct lab_error *e)
-{
-    if (f == NULL || fputs(line, f) < 0 || fclose(f) != 0)
-        return lab_fail(e, "%s: %s", name, strerror(errno));
-    return 0;
-}
-
 /* What listens. */
 struct listeners {
     struct https_server *https;
@@ -55,24 +47,18 @@ static int tell_ready(const struct eim_options *o, const struct eim *eim, const 
                       struct lab_error *e)
 {
     char line[LINE_LEN], coap[LINE_LEN / 3] = "";
-    unsigned long fd;
+    unsigned long fd = 0;
 
+    if (o->ready_fd != NULL && !number_read(o->ready_fd, READY_MAX_FD, &fd))
+        return lab_fail(e, "--ready-fd: not %s", o->ready_fd);
     if (l->coap != NULL)
         snprintf(coap, sizeof coap, ", coaps at %.255s:%u", bind_address(o),
                  (unsigned)coap_server_port(l->coap));
     snprintf(line, sizeof line, "eIM %s at https://%s, listening at %.255s:%u%s\n",
              eim->identity.id, eim->identity.fqdn, bind_address(o), (unsigned)https_port(l->https),
              coap);
-    fputs(line, stdout);
-    fflush(stdout);
-    if (o->ready_fd != NULL) {
-        if (!number_read(o->ready_fd, MAX_FD, &fd))
-            return lab_fail(e, "--ready-fd: not %s", o->ready_fd);
-        TRY(tell(line, fdopen((int)fd, "w"), "--ready-fd", e));
-    }
-    if (o->ready_file != NULL)
-        return tell(line, fopen(o->ready_file, "w"), o->ready_file, e);
-    return 0;
+    return ready_tell(&(struct ready){ o->ready_fd != NULL ? (int)fd : READY_NO_FD, o->ready_file },
+                      line, e);
 }
 
 static int listen_https(const struct eim_options *o, struct esipa_server *server,

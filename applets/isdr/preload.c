@@ -112,8 +112,8 @@ static int put_state(struct euicc *e, uint16_t index, unsigned words)
     struct profile p;
     bool found;
 
+    TRY(profile_get_switch(e, &now));
     if (words & WORD_ENABLED) {
-        TRY(profile_get_switch(e, &now));
         if (now.enabled != NO_PROFILE)
             return ERR_INPUT;
         now.enabled = index;
@@ -122,7 +122,7 @@ static int put_state(struct euicc *e, uint16_t index, unsigned words)
     if (!(words & WORD_FALLBACK))
         return 0;
     TRY(profile_load(e, index, &p, &found));
-    int result = found ? fallback_set(e, &p) : ERR_BUG;
+    int result = found ? fallback_set(e, &p, (struct fallback_states){ &now, &now }) : ERR_BUG;
     profile_done(&p);
     return result;
 }

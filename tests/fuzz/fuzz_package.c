@@ -43,7 +43,7 @@ enum {
     MAX_STEPS = 32,
     N_PROFILES = 3,
     CONFIGURATION_MAX = 256,
-    PROFILE_MAX = 1 << 12,
+    PROFILE_MAX = 1 << 16,
     REQUEST_MAX = 1 << 17,
     TOKEN_MAX = 16,
     TAG_EUICC_PACKAGE = 0xBF51,
@@ -119,22 +119,17 @@ static void put_configuration(bool with_token, struct wr *ret)
     tlv_close(ret, m);
 }
 
-/* Header, MF and end of our profile, so that cards are made fast, with another ICCID. */
+/* Our profile with another ICCID in its header. */
 static void put_profile(unsigned digit, struct wr *ret)
 {
     struct rd in = rd_of(profile_operational, profile_operational_len);
-    struct tlv header, element, iccid;
+    struct tlv header, iccid;
 
-    oracle(tlv_get(&in, &header) == 0 && tlv_find(header.value, 0x83, &iccid) &&
-               tlv_get(&in, &element) == 0,
-           "the profile has a header and an MF");
-    wr_put_rd(ret, header.whole);
-    ret->p[iccid.value.p + 8 - header.whole.p] = (uint8_t)digit;
-    wr_put_rd(ret, element.whole);
-    while (in.n > 0)
-        oracle(tlv_get(&in, &element) == 0, "the profile has an end");
-    wr_put_rd(ret, element.whole);
-    oracle(wr_failed(ret) == 0, "a profile is short");
+    oracle(tlv_get(&in, &header) == 0 && tlv_find(header.value, 0x83, &iccid),
+           "the profile has a header");
+    wr_put(ret, profile_operational, profile_operational_len);
+    oracle(wr_failed(ret) == 0, "the profile is not too long");
+    ret->p[iccid.value.p + 8 - profile_operational] = (uint8_t)digit;
 }
 
 static struct softeuicc *new_card(unsigned kind)

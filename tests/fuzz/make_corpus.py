@@ -257,7 +257,8 @@ def seeds_package():
     psmos = {
         "enable": enable[1], "enable-granted": granted[1], "enable-flag-81":
         tlv(0xA3, iccid_of(2), tlv(0x81, b"\xff")), "enable-again": enable[0],
-        "enable-emergency": enable[2], "enable-none": enable[3], "enable-two": enable[1] + enable[0],
+        "enable-emergency": enable[2], "enable-none": enable[3],
+        "enable-two": enable[1] + enable[0],
         "disable": disable[0], "disable-other": disable[1], "delete": delete[1],
         "delete-enabled": delete[0], "switch-and-delete": disable[0] + enable[1] + delete[0],
         "granted-delete": granted[1] + delete[0], "infos": infos, "rat": rat,
@@ -280,7 +281,8 @@ def seeds_package():
             tlv(0x81, b"eim.example"), tlv(0x82, b"\2"), tlv(0x87, b"\7\x80"), tlv(0x89),
             tlv(0x88, bytes(20)), tlv(0xAA, tlv(0x0C, b"x")), eim=b"eim2")),
         "delete": by_id, "delete-and-add": by_id + tlv(0xA8, eim_configuration(tlv(0x84, b"\xff"))),
-        "delete-none": tlv(0xA9, tlv(0x80, b"eim9")), "list": listing, "list-after": config + listing,
+        "delete-none": tlv(0xA9, tlv(0x80, b"eim9")), "list": listing,
+        "list-after": config + listing,
         "update-counter": tlv(0xAA, tlv(0x80, b"eim1"), tlv(0x83, b"\x40")),
         "update-key": tlv(0xAA, eim_configuration(point=EIM_OTHER_POINT)),
         "update-token": tlv(0xAA, tlv(0x80, b"eim1"), tlv(0x84, b"\xff")),
@@ -496,7 +498,8 @@ JSON_REQUESTS = [  # the number of a function, and what is told
 ]
 JSON_HEADER = '"header":{"functionExecutionStatus":{"status":"Executed-Success"}}'
 JSON_ANSWERS = [
-    (0, '"euiccPackageRequest":"v1EA"'), (0, '"eimPackageError":1'), (0, '"ipaEuiccDataRequest":"v1IA"'),
+    (0, '"euiccPackageRequest":"v1EA"'), (0, '"eimPackageError":1'),
+    (0, '"ipaEuiccDataRequest":"v1IA"'),
     (1, '"eimAcknowledgements":"v1MA"'), (3, '"transactionId":"11","serverSigned1":"MAA="'),
     (4, '"transactionId":"11","smdpSigned2":"MAA=","profileMetadata":"vyUA"'),
     (6, '"transactionId":"11","boundProfilePackage":"vzYA"'), (5, ""),
