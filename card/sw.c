@@ -45,6 +45,7 @@ const char *sw_text(uint16_t sw)
         { SW_INS_NOT_SUPPORTED, 0xFFFF, "instruction not supported" },
         { SW_CLA_NOT_SUPPORTED, 0xFFFF, "class not supported" },
         { SW_TECHNICAL_PROBLEM, 0xFFFF, "technical problem" },
+        { SW_TOOLKIT_BUSY, 0xFFFF, "application toolkit busy" },
         { SW_MAX_VALUE_REACHED, 0xFFFF, "INCREASE beyond the highest value" },
         { SW_WRONG_MAC, 0xFFFF, "authentication error, incorrect MAC" },
         { SW_NO_SECURITY_CONTEXT, 0xFFFF, "security context not supported" },

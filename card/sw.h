@@ -39,6 +39,7 @@ enum sw {
     SW_INS_NOT_SUPPORTED = 0x6D00,      /* TS 102 221 10.2.1.5 */
     SW_CLA_NOT_SUPPORTED = 0x6E00,      /* TS 102 221 10.2.1.5 */
     SW_TECHNICAL_PROBLEM = 0x6F00,      /* TS 102 221 10.2.1.5 */
+    SW_TOOLKIT_BUSY = 0x9300,           /* TS 102 221 10.2.1.1: ENVELOPE cannot be taken now */
     SW_MAX_VALUE_REACHED = 0x9850,      /* TS 102 221 10.2.1.7: INCREASE cannot be performed */
     SW_WRONG_MAC = 0x9862,              /* TS 31.102 7.3.1: authentication error */
     SW_NO_SECURITY_CONTEXT = 0x9864,    /* TS 31.102 7.3.1: not supported */

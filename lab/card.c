@@ -14,7 +14,7 @@ enum { SW_LEN = 2, READER_NAMES_MAX = 16384 };
 struct card {
     /* 0 and *ret_n octets in response, or negative. */
     int (*transmit)(struct card *card, struct rd command, size_t *ret_n, struct lab_error *e);
-    int (*reset)(struct card *card, struct wr *ret_atr, struct lab_error *e);
+    int (*reset)(struct card *card, enum card_reset how, struct wr *ret_atr, struct lab_error *e);
     int (*power_off)(struct card *card, struct lab_error *e);
     void (*close)(struct card *card);
     struct softeuicc *file;
@@ -34,16 +34,12 @@ static int file_transmit(struct card *card, struct rd command, size_t *ret_n, st
     return 0;
 }
 
-static void file_close(struct card *card)
-{
-    softeuicc_close(&card->file);
-}
-
-static int file_reset(struct card *card, struct wr *ret_atr, struct lab_error *e)
+static int file_reset(struct card *card, enum card_reset how, struct wr *ret_atr,
+                      struct lab_error *e)
 {
     uint8_t atr[SOFTEUICC_ATR_MAX];
 
-    if (softeuicc_power_on(card->file) != 0)
+    if ((how == CARD_WARM ? softeuicc_reset(card->file) : softeuicc_power_on(card->file)) != 0)
         return lab_fail(e, "the card does not start");
     wr_put(ret_atr, atr, softeuicc_atr(card->file, atr));
     return 0;
@@ -54,6 +50,11 @@ static int file_power_off(struct card *card, struct lab_error *e)
     (void)e;
     softeuicc_power_off(card->file);
     return 0;
+}
+
+static void file_close(struct card *card)
+{
+    softeuicc_close(&card->file);
 }
 
 static struct card *new_file_card(void)
@@ -141,15 +142,20 @@ static int pcsc_transmit(struct card *card, struct rd command, size_t *ret_n, st
     return 0;
 }
 
-static int pcsc_reset(struct card *card, struct wr *ret_atr, struct lab_error *e)
+/* Within a transaction no other client's reset comes between, but ours would be refused. */
+static int pcsc_reset(struct card *card, enum card_reset how, struct wr *ret_atr,
+                      struct lab_error *e)
 {
     uint8_t atr[MAX_ATR_SIZE];
     DWORD n = sizeof atr;
 
-    TRY(pcsc_power(card, SCARD_UNPOWER_CARD, e));
-    LONG r = SCardStatus(card->handle, NULL, NULL, NULL, NULL, atr, &n);
+    SCardEndTransaction(card->handle, SCARD_LEAVE_CARD);
+    TRY(pcsc_power(card, how == CARD_WARM ? SCARD_RESET_CARD : SCARD_UNPOWER_CARD, e));
+    LONG r = SCardBeginTransaction(card->handle);
+    if (r == SCARD_S_SUCCESS)
+        r = SCardStatus(card->handle, NULL, NULL, NULL, NULL, atr, &n);
     if (r != SCARD_S_SUCCESS)
-        return pcsc_fail(e, "SCardStatus", r);
+        return pcsc_fail(e, "reset", r);
     wr_put(ret_atr, atr, n);
     return 0;
 }
@@ -260,10 +266,10 @@ bool card_is_mute(const struct card *card)
     return card->mute;
 }
 
-int card_reset(struct card *card, struct wr *ret_atr, struct lab_error *e)
+int card_reset(struct card *card, enum card_reset how, struct wr *ret_atr, struct lab_error *e)
 {
     card->off = false;
-    return card->reset(card, ret_atr, e);
+    return card->reset(card, how, ret_atr, e);
 }
 
 int card_power_off(struct card *card, struct lab_error *e)

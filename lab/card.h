@@ -5,7 +5,7 @@
 
 #include "lab/util.h"
 
-enum { CARD_RESPONSE_MAX = 65536 + 2 };
+enum { CARD_RESPONSE_MAX = 65536 + 2, CARD_ATR_MAX = 33 };
 
 struct card;
 
@@ -26,8 +26,10 @@ int card_transmit(struct card *card, struct rd command, struct wr *ret_data, uin
 /* Whether the last command got no response at all. */
 bool card_is_mute(const struct card *card);
 
-/* A cold reset; ret_atr gets the answer to it.  And power off: the next command powers on. */
-int card_reset(struct card *card, struct wr *ret_atr, struct lab_error *e);
+/* As at the contacts; ret_atr gets the answer to it.  After power off the next command powers on.
+ */
+enum card_reset { CARD_COLD, CARD_WARM };
+int card_reset(struct card *card, enum card_reset how, struct wr *ret_atr, struct lab_error *e);
 int card_power_off(struct card *card, struct lab_error *e);
 
 /* The back door (docs/CONTROL.md), which a card in a reader does not have. */

@@ -245,6 +245,25 @@ static int queue_learning(struct eim_call *call)
     return store_add_work(call->eim->db, d->eid, &o, &number);
 }
 
+/* The counter of the last package that the eUICC took: of its last signed result. */
+static int last_accepted(struct eim_call *call, uint64_t *ret)
+{
+    struct eim_result result;
+    struct db_rows *rows = db_query(call->eim->db,
+                                    "SELECT received FROM result WHERE eid = ? AND"
+                                    " kind = 'package' AND verified = 1 ORDER BY id DESC",
+                                    "t", call->device.eid);
+
+    *ret = call->eim->identity.counter;
+    while (db_next(rows)) {
+        if (eim_result_read(db_blob(rows, 0), &result) != 0 || result.arm != RESULT_SIGNED)
+            continue;
+        *ret = result.counter;
+        break;
+    }
+    return db_rows_done(&rows);
+}
+
 static int make_package(struct eim_call *call, struct eim_work *w, struct rd order,
                         const char *fault, struct wr *ret)
 {
@@ -260,6 +279,7 @@ static int make_package(struct eim_call *call, struct eim_work *w, struct rd ord
 
     if (!eim_eid_read(d->eid, p.eid))
         return ERR_BUG;
+    TRY(last_accepted(call, &p.accepted));
     d->counter = p.counter;
     w->token = p.token;
     if (!eim_fault_apply(fault, &p, id))

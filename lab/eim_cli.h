@@ -2,7 +2,9 @@
 #ifndef LAB_EIM_CLI_H
 #define LAB_EIM_CLI_H
 
-#include "lab/util.h"
+#include "lab/eim.h"
+
+enum { EIM_NUMBER_MAX = 0x7FFFFFFF };
 
 /* What the command line said: positional arguments after the subcommand, and options. */
 struct eim_options {
@@ -10,7 +12,8 @@ struct eim_options {
     char **args; /* the first is the file */
     const char *eim_id, *id_type, *fqdn, *pki, *curve, *public_key, *tls_trust, *token, *counter,
         *indirect, *learn, *ci_pkid, *out, *version, *fault, *number, *wait, *port, *bind,
-        *ready_file, *ready_fd, *ca;
+        *ready_file, *ready_fd, *ca, *coap, /* NULL: no CoAP; "": at the port of --fqdn */
+        *coap_path;
     bool request, json, register_any, help;
 };
 
@@ -23,5 +26,18 @@ int eim_cmd_show(const struct eim_options *o, struct lab_error *e);
 int eim_cmd_results(const struct eim_options *o, struct lab_error *e);
 int eim_cmd_handover(const struct eim_options *o, struct lab_error *e);
 int eim_cmd_serve(const struct eim_options *o, struct lab_error *e);
+
+/* --- between their files ---------------------------------------------------------------------- */
+
+struct open_eim {
+    struct crypto *crypto;
+    struct eim *eim;
+};
+int eim_cli_open(const struct eim_options *o, struct open_eim *ret, struct lab_error *e);
+void eim_cli_close(struct open_eim *open);
+
+/* The number of an option; without one *ret stays. */
+int eim_cli_number(const char *option, const char *given, unsigned long max, unsigned long *ret,
+                   struct lab_error *e);
 
 #endif

@@ -19,7 +19,7 @@
 
 enum step { STEP_ADDING, STEP_ADDED, STEP_DONE, STEP_FAILED };
 
-enum { ORDER_MAX = 8192 };
+enum { ORDER_MAX = 8192, HANDOVER_TEXT_LEN = EIM_ID_MAX + 32 };
 
 /* ecoList with addEim of the other. */
 static int write_add_eim(struct crypto *c, const struct eim_identity *other, struct wr *ret)
@@ -36,10 +36,10 @@ static int write_add_eim(struct crypto *c, const struct eim_identity *other, str
 static int queue_adding(struct eim *eim, const char *eid, const char *path,
                         const struct eim_identity *other, int64_t *ret_number)
 {
-    char text[EIM_TEXT_LEN];
+    char text[HANDOVER_TEXT_LEN];
     struct wr order;
 
-    snprintf(text, sizeof text, "add-eim %.128s (handover)", other->id);
+    snprintf(text, sizeof text, "add-eim %s (handover)", other->id);
     wr_init_heap(&order, ORDER_MAX);
     int r = write_add_eim(eim->crypto, other, &order);
     struct eim_order o = { WORK_PACKAGE, FOR_HANDOVER, wr_view(&order), text, "" };
@@ -136,12 +136,12 @@ static int copy_octets(struct eim *eim, struct db *other, const char *eid)
 
 static int queue_removal(struct db *other, const char *eid, const char *eim_id)
 {
-    char text[EIM_TEXT_LEN];
-    uint8_t room[EIM_TEXT_LEN];
+    char text[HANDOVER_TEXT_LEN];
+    uint8_t room[EIM_ID_MAX + 16];
     struct wr order;
     int64_t number;
 
-    snprintf(text, sizeof text, "delete-eim %.128s (handover)", eim_id);
+    snprintf(text, sizeof text, "delete-eim %s (handover)", eim_id);
     wr_init(&order, room, sizeof room);
     struct wr_mark list = tlv_open(&order, EIM_ECO_LIST);
     struct wr_mark del = tlv_open(&order, 0xA9);

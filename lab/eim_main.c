@@ -1,5 +1,6 @@
 /* eim_main.c - softeuicc-lab eim: the command line of the test eIM. */
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -38,7 +39,7 @@ static const struct command {
       "      raw HEX: a psmoList (A0) or an ecoList (A1) as it is;\n"
       "      download ACTIVATION-CODE|default|smds [ADDRESS] [code CODE] [indirect];\n"
       "      data [TAGS] [ci HEX] [notification SEQ] [result SEQ]\n"
-      "    FAULT, for tests: signature, eid, counter=N, token=N, eim-id=ID, with commas" },
+      "    FAULT, for tests: signature, eid, replay, counter=N, token=N, eim-id=ID, with commas" },
     { "show", eim_cmd_show, 1, 2, "show DB [EID] [--json]\n    devices and their work" },
     { "results", eim_cmd_results, 1, 2,
       "results DB [EID] [--number N] [--wait SECONDS]\n"
@@ -50,11 +51,12 @@ static const struct command {
       "    happens as results arrive" },
     { "serve", eim_cmd_serve, 1, 1,
       "serve DB [--port N] [--bind ADDRESS] [--ready-file FILE] [--ready-fd N] [--ca FILE]\n"
-      "      [--register-any]\n"
-      "    answers ESipa over HTTPS until SIGINT or SIGTERM; --port: default that of --fqdn, 0: "
-      "any\n"
-      "    free one; --ca: CI certificates (PEM) that ES9+' trusts; --register-any: takes unknown\n"
-      "    devices in" },
+      "      [--register-any] [--coap [PORT]] [--coap-path PATH]\n"
+      "    answers ESipa over HTTPS until SIGINT or SIGTERM, with --coap over CoAP with DTLS too;\n"
+      "    --port: default that of --fqdn, 0: any free one; PORT of --coap: default that of "
+      "--fqdn,\n"
+      "    else 5684, 0: any free one; PATH: default /gsma/rsp2/asn1; --ca: CI certificates (PEM)\n"
+      "    that ES9+' trusts; --register-any: takes unknown devices in" },
 };
 
 static void usage(FILE *out, const struct command *only)
@@ -103,6 +105,14 @@ static const struct {
     VALUE("ready-file", ready_file),
     VALUE("ready-fd", ready_fd),
     VALUE("ca", ca),
+    VALUE("coap-path", coap_path),
+};
+/* Options that may have one, and are "" without. */
+static const struct {
+    const char *name;
+    size_t at;
+} optional_values[] = {
+    VALUE("coap", coap),
 };
 static const struct {
     const char *name;
@@ -114,7 +124,35 @@ static const struct {
     VALUE("help", help),
 };
 
-enum { N_OPTIONS = N_ELEMS(values) + N_ELEMS(flags) };
+enum {
+    FIRST_OPTIONAL = N_ELEMS(values),
+    FIRST_FLAG = FIRST_OPTIONAL + N_ELEMS(optional_values),
+    N_OPTIONS = FIRST_FLAG + N_ELEMS(flags),
+};
+
+/* The value of an option that may have one: after = or, if it is a number, the next word. */
+static const char *optional_value(int argc, char **argv)
+{
+    unsigned long any;
+
+    if (optarg != NULL)
+        return optarg;
+    return optind < argc && number_read(argv[optind], ULONG_MAX, &any) ? argv[optind++] : "";
+}
+
+static void set_option(struct eim_options *o, size_t i, int argc, char **argv)
+{
+    const char *value = optarg;
+
+    if (i >= FIRST_FLAG) {
+        *((bool *)((char *)o + flags[i - FIRST_FLAG].at)) = true;
+    } else if (i >= FIRST_OPTIONAL) {
+        value = optional_value(argc, argv);
+        memcpy((char *)o + optional_values[i - FIRST_OPTIONAL].at, &value, sizeof value);
+    } else {
+        memcpy((char *)o + values[i].at, &value, sizeof value);
+    }
+}
 
 static bool read_options(int argc, char **argv, struct eim_options *o)
 {
@@ -123,16 +161,15 @@ static bool read_options(int argc, char **argv, struct eim_options *o)
 
     for (size_t i = 0; i < N_ELEMS(values); i++)
         options[i] = (struct option){ values[i].name, required_argument, NULL, 1 };
+    for (size_t i = 0; i < N_ELEMS(optional_values); i++)
+        options[FIRST_OPTIONAL + i] =
+            (struct option){ optional_values[i].name, optional_argument, NULL, 1 };
     for (size_t i = 0; i < N_ELEMS(flags); i++)
-        options[N_ELEMS(values) + i] = (struct option){ flags[i].name, no_argument, NULL, 1 };
+        options[FIRST_FLAG + i] = (struct option){ flags[i].name, no_argument, NULL, 1 };
     while ((at = getopt_long(argc, argv, "", options, &index)) != -1) {
-        size_t i = (size_t)index;
         if (at == '?')
             return false;
-        if (i < N_ELEMS(values))
-            memcpy((char *)o + values[i].at, &optarg, sizeof optarg);
-        else
-            *((bool *)((char *)o + flags[i - N_ELEMS(values)].at)) = true;
+        set_option(o, (size_t)index, argc, argv);
     }
     o->args = argv + optind;
     o->n_args = (size_t)(argc - optind);

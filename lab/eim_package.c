@@ -88,6 +88,10 @@ static bool apply(const char *word, struct eim_package *p, char ret_id[EIM_ID_MA
         p->eid[EIM_EID_LEN - 1] ^= 0x01;
         return true;
     }
+    if (strcmp(word, "replay") == 0) {
+        p->counter = p->accepted;
+        return true;
+    }
     if (strncmp(word, "eim-id=", 7) == 0) {
         p->eim_id = ret_id;
         return word[7] != '\0' && copy_text(word + 7, ret_id, EIM_ID_MAX + 1);

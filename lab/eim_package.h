@@ -27,6 +27,7 @@ struct eim_package {
     struct rd transaction_id;
     uint64_t token;       /* 0: none, as signed (SGP.32 3.3.1) */
     struct rd operations; /* psmoList or ecoList, whole */
+    uint64_t accepted;    /* the last counter that the eUICC took, for a replay */
     bool bad_signature;   /* for tests */
 };
 
@@ -37,8 +38,8 @@ int eim_package_write(struct crypto *c, const struct ec_key *key, const struct e
 /* The association token as it is signed: 84 and the number (0 for none). */
 int eim_put_token(struct wr *w, uint64_t token);
 
-/* Changes to a package, for tests: "signature", "eid", "counter=N", "token=N", "eim-id=ID",
- * separated by commas.  ret_id holds the eimId. */
+/* Changes to a package, for tests: "signature", "eid", "replay", "counter=N", "token=N",
+ * "eim-id=ID", separated by commas.  ret_id holds the eimId. */
 bool eim_fault_apply(const char *fault, struct eim_package *p, char ret_id[EIM_ID_MAX + 1]);
 
 /* IpaEuiccDataRequest (SGP.32 2.11.1.2) from an order; without a tag list in it everything that

@@ -170,9 +170,22 @@ static int take_known_result(struct eim_call *call, struct rd der, const struct 
     return 0;
 }
 
+/* By the eimId; one that does not know the eimId it got (a fault for tests) tells that one, and
+ * the transaction. */
+static int is_answer_to_us(struct eim_call *call, const struct eim_result *result, bool *ret)
+{
+    struct eim_work work;
+
+    *ret = strcmp(result->eim_id, call->eim->identity.id) == 0;
+    if (*ret || result->arm != RESULT_UNSIGNED || result->transaction_id.n == 0)
+        return 0;
+    return find_work(call, result, &work, ret);
+}
+
 int eim_take_result(struct eim_call *call, struct rd der, cJSON *out)
 {
     struct eim_result result;
+    bool ours;
 
     cJSON_AddStringToObject(out, "kind", "package");
     if (eim_result_read(der, &result) != 0) {
@@ -180,7 +193,8 @@ int eim_take_result(struct eim_call *call, struct rd der, cJSON *out)
         json_hex(out, "octets", der);
         return 0;
     }
-    if (strcmp(result.eim_id, call->eim->identity.id) != 0) {
+    TRY(is_answer_to_us(call, &result, &ours));
+    if (!ours) {
         eim_result_json(&result, out);
         cJSON_AddStringToObject(out, "reason", "of another eIM");
         return 0;
@@ -369,6 +383,54 @@ static void guess_version(struct eim_call *call, const struct tlv *eid)
     }
 }
 
+/* An IPA of v1.0.1 reads acknowledgements in the answer to a package result alone.  Those of
+ * results that came in IpaEuiccData are owed until then. */
+static int owe_acks(struct eim_call *call, const char *key)
+{
+    struct wr owed;
+
+    wr_init_heap(&owed, EIM_BLOB_MAX);
+    int r = store_get(call->eim->db, key, &owed);
+    for (size_t i = 0; i < call->n_acks; i++)
+        tlv_put_uint(&owed, 0x80, call->acks[i]);
+    if (r == 0 || r == ERR_INPUT) /* or nothing yet */
+        r = wr_failed(&owed) != 0 ? ERR_NOMEM : store_put(call->eim->db, key, wr_view(&owed));
+    wr_done(&owed);
+    return r;
+}
+
+static int settle_acks(struct eim_call *call, const char *key)
+{
+    struct wr owed;
+    struct tlv t;
+    uint64_t seq;
+
+    wr_init_heap(&owed, EIM_BLOB_MAX);
+    int r = store_get(call->eim->db, key, &owed);
+    struct rd in = wr_view(&owed);
+    while (r == 0 && in.n > 0 && tlv_get(&in, &t) == 0)
+        if (tlv_uint(t.value, &seq) == 0)
+            eim_ack(call, seq);
+    if (r == 0 && owed.n > 0)
+        r = store_put(call->eim->db, key, rd_of(NULL, 0));
+    wr_done(&owed);
+    return r == ERR_INPUT ? 0 : r;
+}
+
+static int repeat_acks(struct eim_call *call, const struct tlv *arm)
+{
+    char key[EIM_TEXT_LEN];
+    struct tlv t;
+
+    snprintf(key, sizeof key, "acks owed to %s", call->device.eid);
+    if (arm->tag == IPA_EUICC_DATA)
+        return call->n_acks > 0 && eim_version(call) == SGP32_V1_0 ? owe_acks(call, key) : 0;
+    if (arm->tag == EUICC_PACKAGE ||
+        (arm->tag == TAG_SEQUENCE && tlv_find(arm->value, EUICC_PACKAGE, &t)))
+        return settle_acks(call, key);
+    return 0;
+}
+
 static int answer(struct eim_call *call, enum eim_who who, struct wr *ret)
 {
     struct wr_mark mark = tlv_open(ret, ESIPA_PROVIDE_EIM_PACKAGE_RESULT);
@@ -414,6 +476,7 @@ static int provide(struct eim_call *call, struct rd body, enum eim_who *ret_who)
     guess_version(call, has_eid ? &first : NULL);
     cJSON *out = cJSON_AddObjectToObject(call->log, "result");
     TRY(take_arm(call, &arm, out));
+    TRY(repeat_acks(call, &arm));
     return store_update_device(call->eim->db, &call->device);
 }
 

@@ -1,87 +1,122 @@
-/* eim_serve.c - softeuicc-lab eim serve: ESipa over HTTPS until it is told to end. */
-#include <errno.h>
+/* eim_serve.c - softeuicc-lab eim serve: ESipa over HTTPS and CoAP until it is told to end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lab/eim_cli.h"
 #include "lab/esipa.h"
+#include "lab/esipa_coap.h"
 #include "lab/esipa_server.h"
+#include "lab/ready.h"
 #include "os/err.h"
 
 enum {
     DEFAULT_PORT = 443,
     MAX_PORT = 65535,
-    MAX_FD = 1023,
-    LINE_LEN = 1024,
+    LINE_LEN = 2048,
     CA_MAX = 256 * 1024,
 };
 
-/* The port of --fqdn, unless --port says another. */
-static int choose_port(const struct eim_options *o, const char *fqdn, unsigned long *ret,
-                       struct lab_error *e)
+static const char *bind_address(const struct eim_options *o)
+{
+    return o->bind != NULL ? o->bind : "127.0.0.1";
+}
+
+/* The port of --fqdn, unless the option has another. */
+static int choose_port(const char *option, const char *value, const char *fqdn,
+                       unsigned long otherwise, unsigned long *ret, struct lab_error *e)
 {
     const char *colon = strrchr(fqdn, ':');
 
-    *ret = DEFAULT_PORT;
-    if (o->port != NULL)
-        return number_read(o->port, MAX_PORT, ret) ? 0 : lab_fail(e, "--port: not %s", o->port);
+    *ret = otherwise;
+    if (value != NULL && value[0] != '\0')
+        return number_read(value, MAX_PORT, ret) ? 0 : lab_fail(e, "%s: not %s", option, value);
     if (colon != NULL && colon[1] != ']' && strchr(colon, ']') == NULL &&
         !number_read(colon + 1, MAX_PORT, ret))
         return lab_fail(e, "the eIM's address %s has no port in numbers", fqdn);
     return 0;
 }
 
-static int tell(const char *line, FILE *f, const char *name, struct lab_error *e)
-{
-    if (f == NULL || fputs(line, f) < 0 || fclose(f) != 0)
-        return lab_fail(e, "%s: %s", name, strerror(errno));
-    return 0;
-}
+/* What listens. */
+struct listeners {
+    struct https_server *https;
+    struct coap_server *coap; /* NULL: not */
+};
 
-static int tell_ready(const struct eim_options *o, const struct eim *eim, unsigned port,
+static int tell_ready(const struct eim_options *o, const struct eim *eim, const struct listeners *l,
                       struct lab_error *e)
 {
-    char line[LINE_LEN];
-    unsigned long fd;
+    char line[LINE_LEN], coap[LINE_LEN / 3] = "";
+    unsigned long fd = 0;
 
-    snprintf(line, sizeof line, "eIM %s at https://%s, listening at %.255s:%u\n", eim->identity.id,
-             eim->identity.fqdn, o->bind != NULL ? o->bind : "127.0.0.1", port);
-    fputs(line, stdout);
-    fflush(stdout);
-    if (o->ready_fd != NULL) {
-        if (!number_read(o->ready_fd, MAX_FD, &fd))
-            return lab_fail(e, "--ready-fd: not %s", o->ready_fd);
-        TRY(tell(line, fdopen((int)fd, "w"), "--ready-fd", e));
-    }
-    if (o->ready_file != NULL)
-        return tell(line, fopen(o->ready_file, "w"), o->ready_file, e);
-    return 0;
+    if (o->ready_fd != NULL && !number_read(o->ready_fd, READY_MAX_FD, &fd))
+        return lab_fail(e, "--ready-fd: not %s", o->ready_fd);
+    if (l->coap != NULL)
+        snprintf(coap, sizeof coap, ", coaps at %.255s:%u", bind_address(o),
+                 (unsigned)coap_server_port(l->coap));
+    snprintf(line, sizeof line, "eIM %s at https://%s, listening at %.255s:%u%s\n",
+             eim->identity.id, eim->identity.fqdn, bind_address(o), (unsigned)https_port(l->https),
+             coap);
+    return ready_tell(&(struct ready){ o->ready_fd != NULL ? (int)fd : READY_NO_FD, o->ready_file },
+                      line, e);
 }
 
-static int serve(const struct eim_options *o, struct eim *eim, struct lab_error *e)
+static int listen_https(const struct eim_options *o, struct esipa_server *server,
+                        struct listeners *ret, struct lab_error *e)
 {
-    struct esipa_server server = { eim, stdout };
-    struct https_server *https = NULL;
+    const struct eim *eim = server->eim;
     unsigned long port = 0;
 
-    TRY(choose_port(o, eim->identity.fqdn, &port, e));
+    TRY(choose_port("--port", o->port, eim->identity.fqdn, DEFAULT_PORT, &port, e));
     struct https_config config = {
-        .bind_address = o->bind != NULL ? o->bind : "127.0.0.1",
+        .bind_address = bind_address(o),
         .port = (uint16_t)port,
         .certificate = wr_view(&eim->identity.tls_certificate),
         .key = wr_view(&eim->identity.tls_key),
         .tls12_only = eim->identity.curve != CURVE_P256,
         .protocol = ESIPA_PROTOCOL,
         .handler = esipa_handle,
-        .ctx = &server,
+        .ctx = server,
         .tick = esipa_tick,
     };
-    TRY(https_listen(&config, &https, e));
-    int r = tell_ready(o, eim, https_port(https), e);
-    if (r == 0 && https_run(https) != 0)
+    return https_listen(&config, &ret->https, e);
+}
+
+static int listen_coap(const struct eim_options *o, struct esipa_server *server,
+                       struct listeners *ret, struct lab_error *e)
+{
+    const struct eim *eim = server->eim;
+    unsigned long port = 0;
+
+    if (o->coap == NULL)
+        return o->coap_path == NULL ? 0 : lab_fail(e, "--coap-path without --coap");
+    TRY(choose_port("--coap", o->coap, eim->identity.fqdn, COAP_SERVER_PORT, &port, e));
+    struct coap_server_config config = {
+        .bind_address = bind_address(o),
+        .port = (uint16_t)port,
+        .path = o->coap_path != NULL ? o->coap_path : ESIPA_ASN1_PATH,
+        .certificate = wr_view(&eim->identity.tls_certificate),
+        .key = wr_view(&eim->identity.tls_key),
+        .handler = esipa_handle_coap,
+        .ctx = server,
+    };
+    return coap_server_listen(&config, https_events(ret->https), &ret->coap, e);
+}
+
+static int serve(const struct eim_options *o, struct eim *eim, struct lab_error *e)
+{
+    struct esipa_server server = { eim, stdout };
+    struct listeners l = { NULL, NULL };
+
+    int r = listen_https(o, &server, &l, e);
+    if (r == 0)
+        r = listen_coap(o, &server, &l, e);
+    if (r == 0)
+        r = tell_ready(o, eim, &l, e);
+    if (r == 0 && https_run(l.https) != 0)
         r = lab_fail(e, "the event loop fails");
-    https_free(&https);
+    coap_server_free(&l.coap);
+    https_free(&l.https);
     return r;
 }
 

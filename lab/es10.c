@@ -128,6 +128,7 @@ int es10_send(struct es10 *es10, struct rd request, struct wr *ret, struct lab_e
     uint8_t apdu[5 + BLOCK];
     uint16_t sw = SW_OK;
 
+    es10->sw = 0;
     wr_clear(ret);
     if (request.n > (size_t)BLOCK * MAX_BLOCKS)
         return lab_fail(e, "request is longer than %d STORE DATA blocks", MAX_BLOCKS);
@@ -141,6 +142,7 @@ int es10_send(struct es10 *es10, struct rd request, struct wr *ret, struct lab_e
         apdu[4] = (uint8_t)part.n;
         memcpy(apdu + 5, part.p, part.n);
         TRY(exchange(es10, rd_of(apdu, 5 + part.n), ret, &sw, e));
+        es10->sw = sw;
         if (!sw_is_good(sw))
             return lab_fail(e, "STORE DATA: status word %04X", sw);
     }

@@ -14,6 +14,7 @@ enum {
 struct es10 {
     struct card *card; /* borrowed */
     uint8_t channel;   /* 1 to 19; 0: none open */
+    uint16_t sw;       /* the last status word of the last request; 0: none */
     bool lost;         /* the card has not answered once: what it has done is not known */
 };
 

@@ -254,6 +254,11 @@ uint16_t https_port(const struct https_server *server)
     return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 }
 
+struct event_base *https_events(const struct https_server *server)
+{
+    return server->base;
+}
+
 int https_run(struct https_server *server)
 {
     return event_base_dispatch(server->base) < 0 ? ERR_BUG : 0;

@@ -45,9 +45,13 @@ struct https_config {
     void (*tick)(void *ctx); /* NULL, or called every HTTPS_TICK_MS milliseconds */
 };
 
+struct event_base;
 struct https_server;
 int https_listen(const struct https_config *config, struct https_server **ret, struct lab_error *e);
 uint16_t https_port(const struct https_server *server);
+
+/* Its loop, for what else is to be served in it; lives as long as the server. */
+struct event_base *https_events(const struct https_server *server);
 
 /* Serves until SIGINT or SIGTERM: 0, or negative when the event loop fails. */
 int https_run(struct https_server *server);

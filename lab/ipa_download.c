@@ -404,7 +404,7 @@ static int load_all(struct load *load, const struct bpp *b, struct lab_error *e)
 
 static int install(struct download *d, struct lab_error *e)
 {
-    struct bpp b;
+    struct bpp b = { 0 };
 
     TRY(open_bpp(whole_field(d, FIELD_PACKAGE), &b, e));
     TRY(compare_metadata(d, &b, e));

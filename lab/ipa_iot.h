@@ -36,4 +36,13 @@ int iot_call_immediate_enable(struct ipa *ipa, uint64_t *ret_code, struct lab_er
 int iot_call_rollback(struct ipa *ipa, uint64_t *ret_code, struct rd *ret_result,
                       struct lab_error *e);
 
+/* --- between their files ---------------------------------------------------------------------- */
+
+void iot_add_hex(cJSON *out, const char *name, struct rd v);
+/* An INTEGER of a response. */
+int iot_read_code(struct rd answer, uint32_t tag, const char *function, uint64_t *ret,
+                  struct lab_error *e);
+int iot_refused(enum code_list list, uint64_t code, const char *function, struct lab_error *e);
+void iot_tell_package_result(const struct ipa *ipa, const char *function, struct rd result);
+
 #endif

@@ -13,6 +13,7 @@
 enum {
     IPA_EID_LEN = 16,
     IPA_TEXT_MAX = 256,
+    IPA_EIM_ID_MAX = 4 * 128 + 1, /* 128 characters of UTF-8 (SGP.32 2.11.1.1.1), and the end */
     IPA_MAX_EIMS = 32,
     IPA_MAX_ACKS = 256,
     IPA_RPLMN_LEN = 3,
@@ -41,7 +42,7 @@ struct eim_key {
 };
 
 struct eim_record {
-    char id[IPA_TEXT_MAX];
+    char id[IPA_EIM_ID_MAX];
     char fqdn[IPA_TEXT_MAX]; /* "": none */
     long id_type;            /* 1 oid, 2 fqdn, 3 proprietary */
     bool has_counter, has_token;
@@ -126,7 +127,7 @@ enum package_result_kind { RESULT_OK, RESULT_ERROR_SIGNED, RESULT_ERROR_UNSIGNED
 
 struct package_result {
     enum package_result_kind kind;
-    char eim_id[IPA_TEXT_MAX];
+    char eim_id[IPA_EIM_ID_MAX];
     uint64_t counter, seq_number, error; /* error: RESULT_ERROR_SIGNED, and unsigned from v1.3 */
     struct rd results;                   /* RESULT_OK: the contents of euiccResult */
     bool enabled;                        /* an enable went well */

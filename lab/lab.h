@@ -11,7 +11,9 @@ enum {
 
 int smdpp_main(int argc, char **argv);
 int ipa_main(int argc, char **argv);
+int terminal_main(int argc, char **argv);
 int eim_main(int argc, char **argv);
 int play_main(int argc, char **argv);
+int demo_main(int argc, char **argv);
 
 #endif

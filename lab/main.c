@@ -14,6 +14,8 @@ static const struct {
     { "smdpp", smdpp_main, "a test SM-DP+: serves profile packages over ES9+" },
     { "eim", eim_main, "a test eIM: queues work for IoT devices over ESipa" },
     { "ipa", ipa_main, "the device's side: lists, downloads and manages profiles" },
+    { "terminal", terminal_main, "a modem: proactive commands, BIP on sockets" },
+    { "demo", demo_main, "all of them: a card's way to its profile, as a story" },
     { "play", play_main, "plays scripts on a card and reports what differs" },
 };
 

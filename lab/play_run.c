@@ -213,7 +213,7 @@ static int run_reset(struct player *p, const struct play_step *s, struct play_er
     wr_clear(&p->last);
     p->es10.channel = 0;
     p->mute = false;
-    TRY(card_reset(p->card, &p->last, &e->e));
+    TRY(card_reset(p->card, CARD_COLD, &p->last, &e->e));
     return s->wanted == NULL ? 0 : compare(p, s, wr_view(&p->last), false, e);
 }
 
@@ -652,7 +652,7 @@ static int begin_card(struct player *p, const struct play_script *script, const 
         p->es10.card = p->card;
     }
     wr_clear(&p->last);
-    return card_reset(p->card, &p->last, e);
+    return card_reset(p->card, CARD_COLD, &p->last, e);
 }
 
 static int run_case(struct player *p, const struct play_script *script, const struct play_case *c,

@@ -1,5 +1,4 @@
 /* smdpp_main.c - softeuicc-lab smdpp: options, start and end of the test SM-DP+. */
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,13 +8,13 @@
 #include "lab/es9p.h"
 #include "lab/es9p_server.h"
 #include "lab/lab.h"
+#include "lab/ready.h"
 #include "os/err.h"
 
 enum {
     DEFAULT_PORT = 8443,
     HTTPS_PORT = 443,
     MAX_PORT = 65535,
-    MAX_FD = 1023,
     TLS_MAX = 8192,
     HOST_LEN = 256,
     LINE_LEN = 8192,
@@ -127,7 +126,7 @@ static bool read_option(int option, const char *value, struct options *o)
         return true;
     case OPT_READY_FD:
         o->has_ready_fd = true;
-        return number_read(value, MAX_FD, &o->ready_fd);
+        return number_read(value, READY_MAX_FD, &o->ready_fd);
     case OPT_HELP:
         o->help = true;
         return true;
@@ -227,19 +226,9 @@ static int tell_ready(const struct options *o, const struct running *r, struct l
     snprintf(line, sizeof line,
              "SM-DP+ at https://%s, listening at %.255s:%u, profiles from %.4096s\n", r->address,
              o->bind, (unsigned)https_port(r->https), o->profiles);
-    fputs(line, stdout);
-    fflush(stdout);
-    if (o->has_ready_fd) {
-        FILE *f = fdopen((int)o->ready_fd, "w");
-        if (f == NULL || fputs(line, f) < 0 || fclose(f) != 0)
-            return lab_fail(e, "--ready-fd %lu: %s", o->ready_fd, strerror(errno));
-    }
-    if (o->ready_file != NULL) {
-        FILE *f = fopen(o->ready_file, "w");
-        if (f == NULL || fputs(line, f) < 0 || fclose(f) != 0)
-            return lab_fail(e, "%s: %s", o->ready_file, strerror(errno));
-    }
-    return 0;
+    return ready_tell(
+        &(struct ready){ o->has_ready_fd ? (int)o->ready_fd : READY_NO_FD, o->ready_file }, line,
+        e);
 }
 
 static int serve(const struct options *o, struct running *r, struct lab_error *e)

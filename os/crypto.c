@@ -57,6 +57,7 @@ struct crypto {
     bool seeded;
     uint8_t seed[SHA256_LEN];
     uint64_t seeded_blocks; /* handed out so far */
+    struct crypto_guest guest;
 };
 
 struct ec_key {
@@ -172,6 +173,8 @@ void crypto_free(struct crypto **c)
 
     if (old == NULL)
         return;
+    if (old->guest.release != NULL)
+        old->guest.release(old->guest.p);
     for (size_t i = 0; i < N_CURVES; i++) {
         EVP_PKEY_CTX_free(old->keygen[i]);
         EVP_PKEY_free(old->parameters[i]);
@@ -193,6 +196,11 @@ void crypto_free(struct crypto **c)
 OSSL_LIB_CTX *crypto_libctx(const struct crypto *c)
 {
     return c->lib;
+}
+
+struct crypto_guest *crypto_guest(struct crypto *c)
+{
+    return &c->guest;
 }
 
 /* --- randomness ----------------------------------------------------------------------------- */

@@ -21,4 +21,12 @@ int crypto_before_random(struct crypto *c);
 struct evp_pkey_st *ec_key_pkey(const struct ec_key *k);
 struct evp_pkey_st *ec_pub_pkey(const struct ec_pub *k);
 
+/* What another module keeps as long as the crypto lives, os/tls.c its contexts: p is its own, NULL
+ * at first; crypto_free() calls release, if there is one, while the library context is there. */
+struct crypto_guest {
+    void *p;
+    void (*release)(void *p);
+};
+struct crypto_guest *crypto_guest(struct crypto *c);
+
 #endif

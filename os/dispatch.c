@@ -68,9 +68,8 @@ static bool may_bring_data(uint16_t sw)
 }
 
 /* Ends the transaction as the status word says.  Returns the status word to answer. */
-static uint16_t settle(struct session *s, uint16_t sw)
+static uint16_t settle(struct euicc *e, uint16_t sw)
 {
-    struct euicc *e = s->euicc;
     bool was_dirty = nvm_is_dirty(e->nvm);
     int err = 0;
 
@@ -84,6 +83,11 @@ static uint16_t settle(struct session *s, uint16_t sw)
                 e->registry.applets[i]->not_committed(e);
     uicc_settle(e, says_changed(sw) && err == 0);
     return err != 0 ? dispatch_fault_sw(err) : sw;
+}
+
+uint16_t dispatch_aside(struct euicc *e, int result)
+{
+    return settle(e, result < 0 ? dispatch_fault_sw(result) : (uint16_t)SW_OK);
 }
 
 /* 0, or the status word that refuses a command.  The selection may have ended since its class was
@@ -138,7 +142,7 @@ uint16_t dispatch(struct session *s, const struct cla *cla, const struct apdu *c
     if (result < 0 && result != ERR_INPUT) /* what is wrong with input is told where it is known */
         trace_check(&e->trace, "%s: %s (%s)", row->name, err_name(result), row->spec);
     sw = result < 0 ? dispatch_fault_sw(result) : result > 0 ? (uint16_t)result : (uint16_t)SW_OK;
-    sw = settle(s, sw);
+    sw = settle(e, sw);
     if (cla->secured && may_bring_data(sw))
         sw = wrap(s, sw, &e->answer);
     if (!may_bring_data(sw))

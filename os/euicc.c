@@ -125,6 +125,15 @@ static bool takes_secured(const struct euicc *e, const struct cla *cla)
     return !cla->chained && s != NULL && s->selected != NULL && s->selected->unwrap != NULL;
 }
 
+/* A proactive command that nobody will answer any more ends, apart from the command that comes. */
+static uint16_t tell_lost(struct euicc *e, uint8_t ins)
+{
+    bool ended;
+    int result = cat_before(e, ins, &ended);
+
+    return ended ? dispatch_aside(e, result) : (uint16_t)SW_OK;
+}
+
 static size_t run(struct euicc *e, struct apdu *a, uint8_t *response)
 {
     struct cla cla;
@@ -144,6 +153,9 @@ static size_t run(struct euicc *e, struct apdu *a, uint8_t *response)
         return answer_sw(response, SW_TECHNICAL_PROBLEM);
     if (a->ins == INS_GET_RESPONSE)
         return chain_get_response(&s->chain, a, response);
+    sw = tell_lost(e, a->ins);
+    if (sw != SW_OK)
+        return answer_sw(response, sw);
     sw = chain_take(&s->chain, cla.chained, a);
     if (sw == CHAIN_MORE)
         return answer_sw(response, SW_OK);
@@ -157,17 +169,15 @@ static size_t run(struct euicc *e, struct apdu *a, uint8_t *response)
 
 /* A normal ending tells that a proactive command waits (TS 102 221 10.2.1.1); so does one between
  * the blocks of a data object, 62F2 for 62F1 and 63F2 for 63F1. */
-static void tell_proactive(const struct euicc *e, uint8_t *response, size_t n)
+static void tell_proactive(struct euicc *e, uint8_t *response, size_t n)
 {
     uint16_t sw = (uint16_t)(response[n - 2] << 8 | response[n - 1]);
-    uint16_t ending = cat_ending(&e->cat);
 
-    if (ending == SW_OK)
+    if (sw != SW_OK && sw != SW_MORE_DATA && sw != SW_MORE_DATA_EXPECTED)
         return;
-    if (sw == SW_OK)
-        answer_sw(response + n - 2, ending);
-    else if (sw == SW_MORE_DATA || sw == SW_MORE_DATA_EXPECTED)
-        answer_sw(response + n - 2, sw + 1u);
+    uint16_t ending = cat_ending(&e->cat);
+    if (ending != SW_OK)
+        answer_sw(response + n - 2, sw == SW_OK ? ending : sw + 1u);
 }
 
 size_t euicc_transmit(struct euicc *e, const uint8_t *command, size_t n, uint8_t *response)

@@ -33,7 +33,7 @@ struct suspension {
     uint8_t token[8];
     uint16_t profile; /* that was mounted */
     struct pin_status pins;
-    struct cat cat;
+    struct cat_terminal terminal;
     uint8_t capability[128], capability_len;
     struct channels channels;
     struct {

@@ -177,7 +177,7 @@ int pin_load(struct nvm *nvm, const char *prefix, uint16_t context, uint8_t refe
 {
     char key[NVM_KEY_MAX];
     uint64_t owner;
-    bool found;
+    bool found = false;
 
     TRY(load_own(nvm, prefix, context, reference, ret, &found));
     if (!found) {
@@ -224,7 +224,7 @@ int puk_left(struct nvm *nvm, const char *prefix, uint8_t reference, uint64_t *r
 {
     struct puk puk;
     char key[NVM_KEY_MAX];
-    bool found;
+    bool found = false;
 
     TRY(puk_load(nvm, prefix, reference, &puk, &found));
     crypto_wipe(&puk, sizeof puk);

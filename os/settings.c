@@ -86,6 +86,24 @@ const struct setting_info setting_infos[SETTING_COUNT] = {
                                   "ES10 functions only after a TERMINAL CAPABILITY with IPAd or "
                                   "LPAd",
                                   KIND_CHOICE, 0, 0, "optional|required" },
+    [SET_IPAE] = { "ipae", "off", "the IPA in the eUICC: none, after IpaeActivation, or at work",
+                   KIND_CHOICE, 0, 0, "off|inactive|on" },
+    [SET_IPAE_PROTOCOL] = { "ipae_protocol", "both", "how the IPAe asks eIMs", KIND_CHOICE, 0, 0,
+                            "https|coaps|both" },
+    [SET_IPAE_POLL] = { "ipae_poll", "86400", "seconds between two questions of the IPAe",
+                        KIND_NUMBER, 10, 2592000, NULL },
+    [SET_IPAE_DELAY] = { "ipae_delay", "30",
+                         "seconds that the IPAe waits at most after power-on, at random",
+                         KIND_NUMBER, 0, 86400, NULL },
+    [SET_IPAE_FALLBACK] = { "ipae_fallback", "7200",
+                            "seconds without service until the IPAe executes the Fallback "
+                            "Mechanism",
+                            KIND_NUMBER, 10, 86400, NULL },
+    [SET_IPAE_DNS] = { "ipae_dns", "",
+                       "address of the DNS server that the IPAe asks; empty: the network's",
+                       KIND_TEXT, 0, 45, NULL },
+    [SET_IPAE_BUFFER] = { "ipae_buffer", "262144", "octets of an answer to the IPAe", KIND_NUMBER,
+                          4096, 1 << 24, NULL },
 };
 
 /* --- values -------------------------------------------------------------------------------- */

@@ -107,6 +107,9 @@ int uicc_envelope(struct session *s, const struct apdu *a, struct wr *rsp)
         if (result != ENVELOPE_NOT_MINE)
             return result;
     }
+    int result = cat_envelope(s, rd_of(a->data, a->lc), rsp);
+    if (result != ENVELOPE_NOT_MINE)
+        return result;
     return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "no application takes it");
 }
 

@@ -61,7 +61,7 @@ int uicc_read_binary(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     bool all = a->le == 0 || a->le == APDU_MAX_SHORT_LE || a->le == APDU_MAX_EXTENDED_LE;
     size_t n = a->le == 0 ? APDU_MAX_SHORT_LE : a->le;
-    struct place p;
+    struct place p = { 0 };
 
     TRY(find_place(s, a, ACCESS_READ, &p));
     uint32_t left = node_at(s, p.ef)->size - p.offset;
@@ -75,7 +75,7 @@ int uicc_read_binary(struct session *s, const struct apdu *a, struct wr *rsp)
 
 int uicc_update_binary(struct session *s, const struct apdu *a, struct wr *rsp)
 {
-    struct place p;
+    struct place p = { 0 };
 
     (void)rsp;
     TRY(find_place(s, a, ACCESS_UPDATE, &p));
@@ -161,7 +161,7 @@ static bool is_record_mode(const struct apdu *a)
 
 int uicc_read_record(struct session *s, const struct apdu *a, struct wr *rsp)
 {
-    struct records r;
+    struct records r = { 0 };
     unsigned pointer;
 
     if (!is_record_mode(a))
@@ -188,7 +188,7 @@ static int update_cyclic(struct session *s, const struct apdu *a, const struct r
 
 int uicc_update_record(struct session *s, const struct apdu *a, struct wr *rsp)
 {
-    struct records r;
+    struct records r = { 0 };
     unsigned pointer;
 
     (void)rsp;
@@ -302,7 +302,7 @@ static unsigned first_of_search(const struct records *r, const struct search *q,
 int uicc_search_record(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     struct search q = { 0 };
-    struct records r;
+    struct records r = { 0 };
 
     TRY(parse_search(s, a, &q));
     TRY(find_records(s, a, a->p2 >> SFI_SHIFT, LINEAR | CYCLIC, ACCESS_READ, &r));
@@ -338,7 +338,7 @@ int uicc_increase(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     struct fs *fs = &s->euicc->uicc.fs;
     uint8_t octets[FS_MAX_RECORD];
-    struct records r;
+    struct records r = { 0 };
     struct wr newest;
 
     if (a->p2 != 0 || (a->p1 != 0 && (a->p1 & ~SFI_MASK) != P1_SFI))

@@ -6,6 +6,7 @@
  * after, forgets it, and the card starts as after any reset. */
 #include <string.h>
 
+#include "os/bip.h"
 #include "os/crypto.h"
 #include "os/euicc.h"
 #include "os/uicc.h"
@@ -75,7 +76,11 @@ static int suspend(struct session *s, const struct apdu *a, struct wr *rsp)
         return uicc_refuse(s, a, SW_WRONG_DATA, "a duration is none, or the least is the longer");
     if (euicc_cat_is_busy(e))
         return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "a proactive command is not finished");
-    *kept = (struct suspension){ .profile = e->uicc.mounted, .pins = e->uicc.pins, .cat = e->cat };
+    if (bip_is_used(&e->cat))
+        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "a channel of the terminal is open");
+    *kept = (struct suspension){ .profile = e->uicc.mounted,
+                                 .pins = e->uicc.pins,
+                                 .terminal = e->cat.terminal };
     TRY(crypto_random(e->crypto, kept->token, sizeof kept->token));
     keep_channels(e, kept);
     memcpy(kept->capability, e->terminal_capability, sizeof kept->capability);
@@ -124,14 +129,13 @@ static int resume(struct session *s, const struct apdu *a)
     if (!crypto_equal(a->data, kept.token, sizeof kept.token))
         return uicc_refuse(s, a, SW_SECURITY_STATUS, "the token is another one");
     e->uicc.pins = kept.pins;
-    e->cat = kept.cat;
     e->channels = kept.channels;
     memcpy(e->terminal_capability, kept.capability, sizeof kept.capability);
     e->terminal_capability_len = kept.capability_len;
     for (uint8_t i = 0; i < CHANNEL_COUNT; i++)
         if (kept.stands[i].used)
             TRY(go_back(e, i, &kept));
-    return 0;
+    return cat_resume(e, &kept.terminal);
 }
 
 int uicc_suspend(struct session *s, const struct apdu *a, struct wr *rsp)

@@ -55,7 +55,7 @@ static int check_list(struct euicc *e, struct rd list, size_t *ret_n)
 /* May they be added?  EIM_OK, the code that refuses, or a fault. */
 static int check_initial(struct euicc *e, struct rd list)
 {
-    size_t associated, n;
+    size_t associated, n = 0;
 
     TRY(eim_count(e, &associated));
     if (associated > 0)

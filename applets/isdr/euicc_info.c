@@ -5,6 +5,7 @@
 #include "applets/isdp/upp.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/iot.h"
+#include "applets/isdr/isdr.h"
 #include "applets/isdr/profile_store.h"
 
 enum {
@@ -26,6 +27,7 @@ enum {
     TAG_MINIMUM_SECURITY_LEVEL = 0x95,
 
     IPA_MODE_IPAD = 0,
+    IPA_MODE_IPAE = 1,
 
     /* RspCapability, SGP.22 4.3 */
     RSP_ADDITIONAL_PROFILE = 1 << 0,
@@ -127,7 +129,7 @@ static void put_additional_versions(struct wr *w)
 /* What SGP.32 5.9.2 adds to EUICCInfo2. */
 static void put_iot_fields(struct wr *w, const struct euicc *e)
 {
-    tlv_put_uint(w, TAG_IPA_MODE, IPA_MODE_IPAD);
+    tlv_put_uint(w, TAG_IPA_MODE, isdr_has_active_assistant(e) ? IPA_MODE_IPAE : IPA_MODE_IPAD);
     put_iot_specific_info(w, e);
     if (iot_at_least(e, IOT_V1_3))
         tlv_put_u8(w, TAG_MINIMUM_SECURITY_LEVEL, 0);

@@ -54,22 +54,28 @@ static int refuse_set(const struct euicc *e, int code, const char *why)
     return es10_refuse(e, "setFallbackAttribute", names, N_ELEMS(names), code, why, "SGP.32 3.4.6");
 }
 
-int fallback_set(struct euicc *e, const struct profile *target)
+static bool is_enabled(struct fallback_states states, uint16_t holder)
 {
-    uint16_t holder, enabled;
+    return holder != NO_PROFILE &&
+           (holder == states.before->enabled || holder == states.next->enabled);
+}
+
+int fallback_set(struct euicc *e, const struct profile *target, struct fallback_states states)
+{
+    uint16_t holder;
 
     if (!is_supported(e)) /* its results have no commandError */
         return refuse_set(e, UNDEFINED_ERROR, "the Fallback Mechanism is not supported");
     TRY(fallback_holder(e, &holder));
-    TRY(profile_enabled(e, &enabled));
     if (holder == target->index)
         return 0;
     if (target->is_emergency)
         return refuse_set(e, SET_FALLBACK_NOT_ALLOWED, "it is the Emergency Profile");
     if (!target->fallback_allowed)
         return refuse_set(e, SET_FALLBACK_NOT_ALLOWED, "its metadata has no fallbackAllowed");
-    if (holder != NO_PROFILE && holder == enabled)
-        return refuse_set(e, FALLBACK_PROFILE_ENABLED, "the profile that holds it is enabled");
+    if (is_enabled(states, holder))
+        return refuse_set(e, FALLBACK_PROFILE_ENABLED,
+                          "the profile that holds it is enabled, or will be");
     trace_note(&e->trace, "profile %04X holds the fallback attribute", target->index);
     return nvm_put_uint(e->nvm, KEY_HOLDER, target->index);
 }
@@ -85,18 +91,18 @@ static int refuse_unset(const struct euicc *e, int code, const char *why)
                        "SGP.32 3.4.7");
 }
 
-int fallback_unset(struct euicc *e)
+int fallback_unset(struct euicc *e, struct fallback_states states)
 {
-    uint16_t holder, enabled;
+    uint16_t holder;
 
     if (!is_supported(e))
         return refuse_unset(e, FALLBACK_COMMAND_ERROR, "the Fallback Mechanism is not supported");
     TRY(fallback_holder(e, &holder));
-    TRY(profile_enabled(e, &enabled));
     if (holder == NO_PROFILE)
         return refuse_unset(e, NO_FALLBACK_ATTRIBUTE, "no profile holds it");
-    if (holder == enabled)
-        return refuse_unset(e, FALLBACK_PROFILE_ENABLED, "the profile that holds it is enabled");
+    if (is_enabled(states, holder))
+        return refuse_unset(e, FALLBACK_PROFILE_ENABLED,
+                            "the profile that holds it is enabled, or will be");
     trace_note(&e->trace, "profile %04X holds the fallback attribute no more", holder);
     return nvm_del(e->nvm, KEY_HOLDER);
 }

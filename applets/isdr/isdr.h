@@ -17,8 +17,19 @@ struct finished_download {
     char address[SERVER_ADDRESS_MAX + 1];
 };
 
+/* An IPA in the eUICC, as the ISD-R knows it (SGP.32 3.8).  It makes itself known at each start. */
+struct isdr_assistant {
+    bool (*is_active)(const struct euicc *e);
+    /* Within a transaction of its own: whoever is outside may only look. */
+    bool (*is_busy)(const struct euicc *e);
+    int (*activate)(struct euicc *e);         /* IpaeActivation */
+    int (*memory_was_reset)(struct euicc *e); /* eUICCMemoryReset did something */
+};
+
 /* Until power off. */
 struct isdr {
+    const struct isdr_assistant *assistant; /* NULL: there is none */
+    bool within;                            /* isdr_call() */
     struct rsp_session rsp;
     struct finished_download finished;
     struct switch_undo undo;
@@ -28,5 +39,13 @@ static inline struct isdr *isdr_state(const struct euicc *e)
 {
     return euicc_state(e, &isdr_applet);
 }
+
+/* Is the IPA of this card the one at work? */
+bool isdr_has_active_assistant(const struct euicc *e);
+
+/* A request of the assistant's, or a piece of a BoundProfilePackage, as STORE DATA would bring it;
+ * the response is appended to rsp.  0; a status word or ERR_INPUT: refused, nothing was done; else
+ * a fault. */
+int isdr_call(struct euicc *e, struct rd request, struct wr *rsp);
 
 #endif

@@ -4,6 +4,7 @@
 #include "applets/isdr/es10.h"
 #include "applets/isdr/immediate_enable.h"
 #include "applets/isdr/iot.h"
+#include "applets/isdr/isdr.h"
 #include "applets/isdr/profile_state.h"
 
 enum {
@@ -194,7 +195,8 @@ static int reset_all(struct euicc *e, struct reset *r, struct profile_switch *no
         r->result = ES10_OK;
     if (r->result == NOTHING_TO_DELETE)
         refuse(e, r, NOTHING_TO_DELETE, "there is nothing that the options name");
-    return 0;
+    const struct isdr_assistant *assistant = isdr_state(e)->assistant;
+    return r->result == ES10_OK && assistant != NULL ? assistant->memory_was_reset(e) : 0;
 }
 
 /* Nothing at all is done. */

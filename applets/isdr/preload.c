@@ -328,8 +328,8 @@ static int put_state(struct euicc *e, uint16_t index, const struct wanted *w)
         profile_done(&p);
         TRY(err);
     }
+    TRY(profile_get_switch(e, &now));
     if (w->bits & WORD_ENABLED) {
-        TRY(profile_get_switch(e, &now));
         if (now.enabled != NO_PROFILE)
             return ERR_INPUT;
         now.enabled = index;
@@ -338,7 +338,7 @@ static int put_state(struct euicc *e, uint16_t index, const struct wanted *w)
     if (!(w->bits & WORD_FALLBACK))
         return 0;
     TRY(profile_load(e, index, &p, &found));
-    int result = found ? fallback_set(e, &p) : ERR_BUG;
+    int result = found ? fallback_set(e, &p, (struct fallback_states){ &now, &now }) : ERR_BUG;
     profile_done(&p);
     return result;
 }

@@ -99,7 +99,9 @@ int state_check_delete(struct euicc *e, const struct state_function *f,
 
 int state_check_refresh(const struct euicc *e, const struct state_function *f, bool refresh)
 {
-    return refresh && euicc_cat_is_busy(e)
+    /* What goes on may be the assistant's own: it has closed its channel, and REFRESH comes first
+     * in the line. */
+    return refresh && !isdr_state(e)->within && euicc_cat_is_busy(e)
                ? state_refuse(e, f, CAT_BUSY, "a proactive session is going on")
                : 0;
 }
@@ -123,12 +125,13 @@ int profile_notify(struct euicc *e, uint16_t index, enum notification_event even
 
 /* The terminal did REFRESH: the switch takes effect; or it refused: everything is as before
  * (SGP.22 3.2.1). */
-static int refresh_ended(struct euicc *e, bool done)
+static int refresh_ended(struct euicc *e, void *ctx, const struct cat_result *r)
 {
     struct switch_undo *undo = &isdr_state(e)->undo;
     bool existed;
 
-    if (!done && undo->pending) {
+    (void)ctx;
+    if (!r->done && undo->pending) {
         trace_note(&e->trace, "the terminal refused REFRESH: the profile switch is undone");
         TRY(profile_set_switch(e, &undo->before));
         for (uint64_t n = undo->first_notification; n <= undo->last_notification; n++)

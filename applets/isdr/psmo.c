@@ -215,7 +215,7 @@ static int psmo_set_fallback_attribute(struct package *p, struct rd body, struct
         return package_put_code(
             result, TAG_SET_FALLBACK_RESULT,
             state_refuse(p->e, &f, ICCID_OR_AID_NOT_FOUND, "there is no such profile"));
-    int code = fallback_set(p->e, &target);
+    int code = fallback_set(p->e, &target, (struct fallback_states){ &p->before, &p->next });
     profile_done(&target);
     return code < 0 ? code : package_put_code(result, TAG_SET_FALLBACK_RESULT, code);
 }
@@ -223,7 +223,7 @@ static int psmo_set_fallback_attribute(struct package *p, struct rd body, struct
 static int psmo_unset_fallback_attribute(struct package *p, struct rd body, struct wr *result)
 {
     (void)body;
-    int code = fallback_unset(p->e);
+    int code = fallback_unset(p->e, (struct fallback_states){ &p->before, &p->next });
     return code < 0 ? code : package_put_code(result, TAG_UNSET_FALLBACK_RESULT, code);
 }
 

@@ -202,9 +202,10 @@ static bool goes_by_submit(const struct job *j, const struct ota_transport *by)
     return false;
 }
 
-static int submit_ended(struct euicc *e, bool done)
+static int submit_ended(struct euicc *e, void *ctx, const struct cat_result *r)
 {
-    if (!done)
+    (void)ctx;
+    if (!r->done)
         trace_note(&e->trace, "the terminal did not send the answer's short message");
     return 0;
 }

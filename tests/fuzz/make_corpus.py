@@ -681,6 +681,105 @@ def seeds_settings():
             write("fuzz_settings", f"{which:02}-{i}", bytes([which]) + text.encode())
 
 
+def seeds_http():
+    ok, chunked = b"HTTP/1.1 200 OK\r\n", b"Transfer-Encoding: chunked\r\n\r\n"
+    responses = {
+        "length": ok + b"Content-Type: application/x-gsma-rsp-asn1\r\nContent-Length: 3\r\n\r\nabc",
+        "chunked": ok + chunked + b"3;a=b\r\nabc\r\n0A\r\n0123456789\r\n0\r\nT: x\r\n\r\n",
+        "to-the-end": ok + b"Connection: close\r\n\r\nabc",
+        "interim": b"HTTP/1.1 100 C\r\nA: b\r\n\r\n" + ok + b"Content-Length: 1\r\n\r\nxnext",
+        "no-content": b"HTTP/1.1 204 No Content\r\n\r\n",
+        "unavailable": b"HTTP/1.1 503\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n",
+        "old": b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 1\r\n\r\nx",
+        "two-lengths": ok + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\n",
+        "both": ok + b"Content-Length: 3\r\n" + chunked,
+        "gzip": ok + b"Transfer-Encoding: gzip\r\n\r\n",
+        "folded": ok + b"A: b\r\n c\r\n\r\n",
+        "nul": ok + b"A: \0\r\n\r\n",
+        "long-line": ok + b"Set-Cookie: " + b"x" * 600 + b"\r\n\r\n",
+        "overflow": ok + chunked + b"FFFFFFFFFFFFFFFFF\r\n",
+    }
+    for name, octets in responses.items():
+        write("fuzz_http", name, b"\x40\x07\x01" + octets)
+    write("fuzz_http", "no-room", b"\x02\x01\x00" + responses["length"])
+
+
+def coap_step(kind, body):
+    return kind + bytes([len(body)]) + body
+
+
+def seeds_coap():
+    def piggybacked(code, digits, zeros=None):
+        octets = bytes.fromhex(digits)
+        head = b"R\x02" + bytes([code])
+        if zeros is None:
+            return head + bytes([len(octets)]) + octets
+        return head + b"\xff" + u16(len(octets) + zeros) + octets
+
+    def separate(code, number, digits):
+        octets = bytes.fromhex(digits)
+        return b"S\x00" + bytes([code]) + u16(number) + bytes([len(octets)]) + octets
+
+    content, changed, go_on = 0x45, 0x44, 0x5F
+    block1 = [bytes([(n << 4) | 8]).hex() for n in range(3)]
+    acked = coap_step(b"D", bytes.fromhex("60000506"))
+    exchanges = {
+        "content": b"\x06" + piggybacked(content, "FF0102"),
+        "changed": b"\x06" + piggybacked(changed, ""),
+        "error": b"\x06" + piggybacked(0x84, "FF6E6F"),
+        "later": b"\x06" + piggybacked(0xA3, "D2010E10"),
+        "options": b"\x06" + piggybacked(content, "4401020304412A2178FF00"),
+        "critical": b"\x06" + piggybacked(content, "9100"),
+        "upload": b"\x00" + piggybacked(go_on, "D10E" + block1[0])
+                  + piggybacked(go_on, "D10E" + block1[1]) + piggybacked(changed, "D10E20"),
+        "smaller": b"\x0e" + piggybacked(go_on, "D10E0A") + piggybacked(go_on, "D20E010A"),
+        "incomplete": b"\x00" + piggybacked(go_on, "D10E08") + piggybacked(0x88, "")
+                      + piggybacked(go_on, "D10E08"),
+        "too-large": b"\x0e" + piggybacked(0x8D, "D10E0A") + piggybacked(go_on, "D10E0A"),
+        "download": b"\x06" + piggybacked(content, "4176D1060EFF", 1024)
+                    + piggybacked(content, "4176D10616FF0102"),
+        "download-small": b"\x00" + piggybacked(go_on, "D10E08") + piggybacked(go_on, "D10E18")
+                          + piggybacked(content, "D10A08FF" + "00" * 16)
+                          + piggybacked(content, "D10A10FF00"),
+        "separate": b"\x06" + acked + separate(content, 9, "FF01") + separate(content, 9, "FF01"),
+        "ping": b"\x06" + coap_step(b"D", bytes.fromhex("40007777")) + b"T"
+                + coap_step(b"D", bytes.fromhex("40017777")),
+        "reset": b"\x06" + coap_step(b"D", bytes.fromhex("70000506")),
+        "echo": b"\x06" + piggybacked(0x81, "D3EF010203") + piggybacked(content, "") + b"N",
+        "silence": b"\x06TTTTT",
+        "broken": b"\x06" + separate(content, 9, "F0") + separate(content, 9, "E0FFFF"),
+    }
+    for name, octets in exchanges.items():
+        write("fuzz_coap", name, octets)
+
+
+def seeds_dns():
+    def record(owner, kind, data, ttl="0000003C", rdlen=None):
+        octets = bytes.fromhex(data)
+        return (bytes.fromhex(owner) + u16(kind) + b"\0\1" + bytes.fromhex(ttl)
+                + u16(len(octets) if rdlen is None else rdlen) + octets)
+
+    def answer(*records, flags=0x8180, how=b"\x02"):
+        return how + u16(flags) + u16(len(records)) + b"".join(records)
+
+    address, alias = record("C00C", 1, "C0000201"), record("C00C", 5, "0161C010")
+    for name, octets in {
+            "address": answer(address), "addresses": answer(*[address] * 6),
+            "version-6": answer(record("C00C", 28, "20010DB8" + "00" * 12), how=b"\x03"),
+            "alias": answer(record("0161C010", 1, "C0000207"), alias),
+            "alias-of-itself": answer(record("C00C", 5, "C00C")),
+            "alias-outside": answer(alias), "nothing": answer(),
+            "no-name": answer(flags=0x8183), "truncated": answer(address, flags=0x8380),
+            "pointer-loop": answer(record("C022", 1, "C0000201")),
+            "pointer-forwards": answer(record("C024", 1, "C0000201")),
+            "long-record": answer(record("C00C", 1, "C0000201", rdlen=0xFFFF)),
+            "long-name": answer(record("3F" + "61" * 63 + "C00C", 1, "C0000201")),
+            "whole": bytes.fromhex("00 1234 8180 0001 0001 0000 0000 0365696D 076578616D706C65"
+                                   "0474657374 00 0001 0001") + address,
+            "name": b"\x04eim.example.com.", "no-host-name": b"\x04a..b"}.items():
+        write("fuzz_dns", name, octets)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -701,6 +800,9 @@ def main():
     seeds_upp(profile)
     seeds_vpcd()
     seeds_settings()
+    seeds_http()
+    seeds_coap()
+    seeds_dns()
 
 
 main()

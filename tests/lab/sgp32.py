@@ -71,11 +71,17 @@ class Eim:
         if os.path.exists(self.ready):
             os.remove(self.ready)
         self.server = Process([LAB, "eim", "serve", self.db, "--ready-file", self.ready, *options])
-        wait_for(lambda: os.path.exists(self.ready) or self.server.process.poll() is not None,
-                 "the ready file")
+        wait_for(lambda: self.told() or self.server.process.poll() is not None, "the ready file")
         self.server.says("\n")
+        self.address = self.told().split("listening at ")[1].split()[0].rstrip(",")
+
+    def told(self):
+        """The line in the ready file, once it is all there."""
+        if not os.path.exists(self.ready):
+            return ""
         with open(self.ready, encoding="utf-8") as f:
-            self.address = f.read().split("listening at ")[1].split()[0].rstrip(",")
+            line = f.read()
+        return line if line.endswith("\n") else ""
 
     def stop(self):
         if self.server is not None:

@@ -5,10 +5,12 @@
 SOFTEUICC and SOFTEUICC_LAB are the programs, SOFTEUICC_PROFILE is operational.der."""
 
 import base64
+import contextlib
 import http.server
 import json
 import os
 import shutil
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -345,6 +347,18 @@ class ScriptedEim(IpadTest):
                              bytes.fromhex("BF53028000")]
         self.poll()
         self.assertEqual(self.refusals(), ["020102"] + 4 * ["020101"])
+
+    def test_a_card_that_fails_is_an_undefined_error(self):
+        """Only 6A80 says that the package is at fault."""
+        self.associate()
+        with contextlib.closing(sqlite3.connect(self.card)) as db, db:
+            db.execute("INSERT OR REPLACE INTO object VALUES ('isdr/sequence', x'FF')")
+        broken = tlv("BF51", b"\x30\x00", tlv("5F37", bytes(64)))  # no eimId: 6A80
+        self.eim.packages = [self.eim.package(LIST), broken]
+        said = self.poll(status=1)
+        self.assertIn("loadEuiccPackage: STORE DATA: status word 6581\n", said)
+        self.assertIn("loadEuiccPackage: STORE DATA: status word 6A80\n", said)
+        self.assertEqual(self.refusals(), ["80041122334402017f", "020101"])
 
     def test_an_eim_that_repeats_nonsense_is_left(self):
         self.associate()

@@ -5,13 +5,15 @@ The card is a file here; tests/pcsc/test_sgp32_pcsc.py tells the same story thro
 SOFTEUICC and SOFTEUICC_LAB are the programs, SOFTEUICC_PROFILE is operational.der; a TS.48 profile
 is taken from SOFTEUICC_TESTDATA, one of ours stands in where that is not set."""
 
+import json
 import os
 import shlex
 import subprocess
 import unittest
 
 from sgp32 import (DEADLINE, EID, EMERGENCY, FALLBACK, ICCIDS, LAB, OPERATIONAL, PROFILES,
-                   SOFTEUICC, Device, Eim, Process, Scratch, Story, Tale, free_port)
+                   SOFTEUICC, Device, Eim, Process, Scratch, Story, Tale, free_port, lab, new_card,
+                   softeuicc, wait_for)
 
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")
 
@@ -90,6 +92,7 @@ class Variants(Tale, unittest.TestCase):
                 ("token=9", {"signed": False}),
                 ("eid", {"signed": True, "code": 3, "name": "invalidEid"}),
                 ("counter=0", {"signed": True, "code": 4, "name": "replayError"}),
+                ("replay", {"signed": True, "code": 4, "name": "replayError"}),
                 ("counter=8388608",
                  {"signed": True, "code": 6, "name": "counterValueOutOfRange"})):
             with self.subTest(fault=fault):
@@ -101,11 +104,79 @@ class Variants(Tale, unittest.TestCase):
                 self.assert_states({OPERATIONAL: "disabled"})
         number = self.eim.queue("enable", ICCIDS[OPERATIONAL], "--fault", "eim-id=ghost")
         self.device.ipa("poll")
-        self.assertEqual(self.eim.results(number, status=1), [])  # it is not an answer to us
-        self.assertEqual(self.eim.work(number)["state"], "failed")
-        self.assertIn('"eimId":"ghost"', self.eim.server.output)
-        self.work("enable", ICCIDS[OPERATIONAL])
+        (result,) = self.eim.results(number, status=1)  # the transaction tells whose it is
+        self.assertEqual((result["eimId"], result["error"]), ("ghost", {"signed": False}))
+        work = self.eim.work(number)
+        self.assertEqual((work["state"], work["delivered"], work["why"]),
+                         ("failed", 1, "the eUICC did not accept the package"))
+        (result,) = self.work("enable", ICCIDS[OPERATIONAL])
+        number = self.eim.queue("list", "--fault", "replay")
+        self.device.ipa("poll")
+        (replayed,) = self.eim.results(number, status=1)
+        self.assertEqual((replayed["error"]["name"], replayed["counter"]),
+                         ("replayError", result["counter"]))
         self.assert_states({OPERATIONAL: "enabled"})
+        self.assert_nothing_pending()
+
+    def assert_shown(self, *lines):
+        """What `softeuicc show` says in words."""
+        done = softeuicc("show", self.card)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for line in lines:
+            self.assertIn(line + "\n", done.stdout)
+
+    def test_what_brings_a_profile_back_is_shown(self):
+        self.associate()
+        for name in (OPERATIONAL, FALLBACK, EMERGENCY):
+            self.download(name)
+        self.work("enable", ICCIDS[OPERATIONAL])
+        self.work("fallback", ICCIDS[FALLBACK])
+        self.assert_shown(f"fallback       to {ICCIDS[FALLBACK]}")
+        self.device.ipa("fallback")
+        self.assert_shown(f"fallback       to {ICCIDS[FALLBACK]}",
+                          f"fallback       happened; returns to {ICCIDS[OPERATIONAL]}")
+        self.device.ipa("emergency", "on")
+        self.assert_shown("emergency      the Emergency Profile is enabled; "
+                          f"then {ICCIDS[FALLBACK]}")
+        self.device.ipa("emergency", "off")
+        self.device.ipa("return-from-fallback")
+        number = self.eim.queue("enable", ICCIDS[FALLBACK], "rollback")
+        self.device.ipa("poll", "--no-provide", status=1)
+        (seq,) = self.device.show()["iot"]["package_results"]
+        self.assert_shown(f"rollback       to {ICCIDS[OPERATIONAL]}, granted by result {seq}",
+                          f"results        of eUICC Packages, pending: {seq}")
+        self.poll()
+        self.eim.results(number)
+        said = softeuicc("show", self.card).stdout
+        for word in ("rollback  ", "emergency  ", "results  ", "happened"):
+            self.assertNotIn(word, said)
+
+    def test_an_ipa_and_a_card_of_version_1_0_1(self):
+        self.card = new_card(self.folder, "--set", "sgp32_version=1.0.1", name="old")
+        self.device = self.make_device()
+        how = ("--version", "1.0.1")
+        self.eim.do("device", EID)
+        self.device.ipa("add-initial-eim", self.eim.initial)
+        self.poll(*how)
+        (device,) = json.loads(self.eim.do("show", EID, "--json"))["devices"]
+        self.assertEqual((device["ipaVersion"], device["euiccVersion"], device["certificate"]),
+                         ("1.0.1", "1.0.1", True))
+        for name in (OPERATIONAL, FALLBACK):
+            self.download(name, *how)
+        (result,) = self.work("enable", ICCIDS[OPERATIONAL], poll=how)
+        self.assert_ok(result, "enable")
+        (result,) = self.work("list", "+", "rat", poll=how)
+        self.assert_ok(result, "listProfileInfo", "getRAT")
+        self.assert_states({OPERATIONAL: "enabled", FALLBACK: "disabled"})
+        number = self.eim.queue("enable", ICCIDS[FALLBACK], "rollback")
+        self.device.ipa("poll", *how, "--no-provide", "--rollback-after", "1", status=1)
+        self.poll(*how)
+        (result,) = self.eim.results(number)
+        self.assert_ok(result, "enable", "rollback")
+        number = self.eim.queue("default-dp", "dp.test")  # it came with v1.1
+        self.poll(*how)
+        (result,) = self.eim.results(number, status=1)
+        self.assert_states({OPERATIONAL: "enabled", FALLBACK: "disabled"})
         self.assert_nothing_pending()
 
     def test_a_device_that_the_eim_does_not_know(self):
@@ -165,6 +236,33 @@ class Variants(Tale, unittest.TestCase):
                 self.associate()
                 (result,) = self.work("delete-eim", name)
                 self.assertEqual(result["results"][0]["name"], "lastEimDeleted")
+
+
+    def test_an_eim_with_the_longest_name(self):
+        """128 characters of four octets; it is handed the device, and hands it back."""
+        name = "\U0001F4F6" * 128
+        first = self.eim
+        self.associate()
+        self.start(Eim(self.folder, "long", "--eim-id", name))
+        first.do("handover", EID, self.eim.db)
+        self.poll()
+        wait_for(lambda: '"function":"handover"' in first.server.output, "the other eIM knows")
+        self.poll("--eim-id", name)
+        (eim,) = self.device.show()["iot"]["eims"]
+        self.assertEqual(eim["id"], name)
+        (result,) = self.work("list")
+        self.assertEqual(result["eimId"], name)
+        last = Eim(self.folder, "last")
+        self.eim.do("handover", EID, last.db)
+        self.poll()
+        wait_for(lambda: '"function":"handover"' in self.eim.server.output, "the last one knows")
+        self.start(last)
+        self.poll()
+        (eim,) = self.device.show()["iot"]["eims"]
+        self.assertEqual(eim["id"], "last")
+        said = lab("eim", "new", os.path.join(self.folder, "longer"), "--eim-id", name + "a",
+                   status=1)[1]
+        self.assertIn("1 to 128 characters", said)
 
 
 class Readme(unittest.TestCase):

@@ -29,7 +29,8 @@ void bench_open_as(struct bench *b, const struct bench_options *options)
                                        .settings = options->settings,
                                        .n_settings = options->n_settings,
                                        .profiles = options->profiles,
-                                       .n_profiles = options->n_profiles };
+                                       .n_profiles = options->n_profiles,
+                                       .profile_words = options->profile_words };
 
     begin(b);
     card_open_as(&b->card, &how, options->seed);

@@ -21,6 +21,7 @@ struct bench_options {
     size_t n_settings;
     const struct softeuicc_bytes *profiles;
     size_t n_profiles;
+    const char *const *profile_words; /* as in struct softeuicc_new */
 };
 
 void bench_open(struct bench *b);

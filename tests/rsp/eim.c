@@ -42,44 +42,86 @@ static struct ec_pub *euicc_key(const struct server *s)
     return ret;
 }
 
+static void begin(struct test_eim *t, const struct server *s, const char *id)
+{
+    memset(t, 0, sizeof *t);
+    t->c = s->c;
+    t->id = id;
+    t->euicc = euicc_key(s);
+    wr_init_heap(&t->certificate, PKI_MAX_FILE);
+    wr_init_heap(&t->package, MESSAGE_MAX);
+}
+
 void test_eim_open(struct test_eim *t, const struct server *s, const char *id, const char *key)
 {
     uint8_t number[EC_COORD_LEN];
 
-    memset(t, 0, sizeof *t);
-    t->c = s->c;
-    t->id = id;
+    begin(t, s, id);
     ck_assert_uint_eq(hex(key, number, sizeof number), sizeof number);
     ck_assert_int_eq(ec_key_from_number(s->c, CURVE_P256, rd_of(number, sizeof number), &t->key),
                      0);
-    t->euicc = euicc_key(s);
-    wr_init_heap(&t->package, MESSAGE_MAX);
+}
+
+void test_eim_open_pki(struct test_eim *t, const struct server *s, const char *id, enum curve curve,
+                       bool by_certificate)
+{
+    const char *name = curve == CURVE_P256 ? "NIST" : "BRP";
+    char path[64];
+    struct wr pem;
+
+    begin(t, s, id);
+    wr_init_heap(&pem, PKI_MAX_FILE);
+    snprintf(path, sizeof path, "EIMsign/SK_S_EIMsign_ECDSA_%s.pem", name);
+    ck_assert_int_eq(pki_read(s->pki, path, &pem), 0);
+    ck_assert_int_eq(ec_key_read(s->c, wr_view(&pem), &t->key), 0);
+    ck_assert_int_eq(ec_key_curve(t->key), curve);
+    snprintf(path, sizeof path, "EIMsign/CERT_S_EIMsign_ECDSA_%s.der", name);
+    if (by_certificate)
+        ck_assert_int_eq(pki_read(s->pki, path, &t->certificate), 0);
+    wr_done(&pem);
 }
 
 void test_eim_close(struct test_eim *t)
 {
     ec_key_free(&t->key);
     ec_pub_free(&t->euicc);
+    wr_done(&t->certificate);
     wr_done(&t->package);
 }
 
 /* --- association ------------------------------------------------------------------------------ */
 
-void test_eim_put_configuration(const struct test_eim *t, const char *more, struct wr *ret)
+/* The contents of a SubjectPublicKeyInfo. */
+static void put_public_key(const struct test_eim *t, struct wr *ret)
 {
     uint8_t point[EC_POINT_LEN];
 
-    tlv_put_str(ret, 0x80, t->id);
-    tlv_put_uint(ret, 0x83, 0);
     ec_key_point(t->key, point);
-    struct wr_mark key = tlv_open(ret, 0xA5);
-    struct wr_mark arm = tlv_open(ret, 0xA0);
-    put_hex(ret, "30{ 06072A8648CE3D0201 06082A8648CE3D030107 }");
+    put_hex(ret, ec_key_curve(t->key) == CURVE_P256
+                     ? "30{ 06072A8648CE3D0201 06082A8648CE3D030107 }"
+                     : "30{ 06072A8648CE3D0201 06092B2403030208010107 }");
     struct wr_mark bits = tlv_open(ret, 0x03);
     wr_put_u8(ret, 0);
     wr_put(ret, point, sizeof point);
     tlv_close(ret, bits);
-    tlv_close(ret, arm);
+}
+
+void test_eim_put_configuration(const struct test_eim *t, const char *more, struct wr *ret)
+{
+    struct rd in = wr_view(&t->certificate);
+    struct tlv certificate;
+
+    tlv_put_str(ret, 0x80, t->id);
+    tlv_put_uint(ret, 0x83, 0);
+    struct wr_mark key = tlv_open(ret, 0xA5);
+    if (in.n > 0) {
+        ck_assert_int_eq(tlv_expect(&in, 0x30, &certificate), 0);
+        tlv_put(ret, 0xA1, certificate.value);
+    } else {
+        struct wr_mark arm = tlv_open(ret, 0xA0);
+        put_public_key(t, ret);
+        tlv_close(ret, arm);
+    }
     tlv_close(ret, key);
     put_hex(ret, more);
 }

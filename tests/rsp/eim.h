@@ -27,7 +27,8 @@ struct test_eim {
     struct crypto *c; /* the server's */
     const char *id;
     struct ec_key *key;
-    struct ec_pub *euicc; /* of CERT.EUICC */
+    struct wr certificate; /* DER, which it is configured with; n == 0: with its key */
+    struct ec_pub *euicc;  /* of CERT.EUICC */
     bool has_token;
     uint64_t token;
     uint64_t counter; /* of its last package */
@@ -36,6 +37,9 @@ struct test_eim {
 
 /* One of two keys, both on P-256; the server knows the PKI of the card. */
 void test_eim_open(struct test_eim *t, const struct server *s, const char *id, const char *key);
+/* With the PKI's key and certificate of eIMs. */
+void test_eim_open_pki(struct test_eim *t, const struct server *s, const char *id, enum curve curve,
+                       bool by_certificate);
 void test_eim_close(struct test_eim *t);
 
 /* The fields of its EimConfigurationData, with counterValue 0; more (hex) behind them. */

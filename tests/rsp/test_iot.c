@@ -801,6 +801,50 @@ START_TEST(each_option_takes_what_it_names)
 }
 END_TEST
 
+/* What was put in at manufacture: a test profile, an operational one. */
+static void open_preloaded(struct bench *b)
+{
+    static const char *const words[] = { "class=test", NULL };
+    struct wr upps[2], metadata;
+    struct softeuicc_bytes profiles[2];
+
+    wr_init_heap(&metadata, MESSAGE_MAX);
+    for (unsigned i = 0; i < N_ELEMS(upps); i++) {
+        wr_init_heap(&upps[i], MESSAGE_MAX);
+        server_profile(i + 1, &upps[i], &metadata);
+        profiles[i] = (struct softeuicc_bytes){ upps[i].p, upps[i].n };
+    }
+    bench_open_as(b, &(struct bench_options){ .profiles = profiles,
+                                              .n_profiles = N_ELEMS(profiles),
+                                              .profile_words = words });
+    for (unsigned i = 0; i < N_ELEMS(upps); i++)
+        wr_done(&upps[i]);
+    wr_done(&metadata);
+}
+
+/* Bits 1 and 3 tell test profiles apart: loaded later, or put in at manufacture. */
+START_TEST(test_profiles_of_manufacture_have_a_bit_of_their_own)
+{
+    struct bench b;
+
+    open_preloaded(&b);
+    bench_download_with(&b, 3, TEST_CLASS);
+    bench_remove_notifications(&b);
+    bench_assert_profiles(&b, "1-2-3-");
+    card_expect(&b.card, TEST_BIT, "BF6403800100");
+    bench_assert_profiles(&b, "1-2-");
+    card_expect(&b.card, TEST_BIT, "BF6403800101");
+    bench_assert_profiles(&b, "1-2-");
+    enable(&b, 1);
+    card_expect(&b.card, PRELOADED_BIT, "BF6403800100"); /* enabled or not */
+    bench_assert_profiles(&b, "2-");
+    card_expect(&b.card, PRELOADED_BIT, "BF6403800101");
+    card_reset(&b.card);
+    bench_assert_profiles(&b, "2-");
+    bench_close(&b);
+}
+END_TEST
+
 START_TEST(the_eims_and_immediate_enable_have_results_of_their_own)
 {
     struct bench b;
@@ -1222,6 +1266,7 @@ int main(void)
     suite_add(&s, an_emergency_by_refresh);
     suite_loop(&s, an_emergency_needs_its_profile, 6);
     suite_add(&s, each_option_takes_what_it_names);
+    suite_add(&s, test_profiles_of_manufacture_have_a_bit_of_their_own);
     suite_add(&s, the_eims_and_immediate_enable_have_results_of_their_own);
     suite_add(&s, parts_of_a_reset_can_be_unsupported);
     suite_add(&s, a_reset_of_the_enabled_profile_needs_a_refresh);

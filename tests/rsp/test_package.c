@@ -263,6 +263,42 @@ START_TEST(an_eim_without_a_token_signs_without_one)
 }
 END_TEST
 
+static const struct signer {
+    enum curve curve;
+    bool by_certificate;
+} signers[] = {
+    { CURVE_BRAINPOOL_P256R1, false },
+    { CURVE_P256, true },
+    { CURVE_BRAINPOOL_P256R1, true },
+};
+
+/* Whatever the eIM signs with, the result is signed under the CI that the eUICC prefers. */
+START_TEST(an_eim_on_either_curve_by_key_or_by_certificate)
+{
+    const struct signer *signer = &signers[_i];
+    struct test_eim eim;
+    struct bench b;
+
+    bench_open(&b);
+    bench_download(&b, 1);
+    test_eim_open_pki(&eim, &b.server, "eim1", signer->curve, signer->by_certificate);
+    test_eim_associate(&eim, &b.card, true);
+    test_eim_do(&eim, &b.card, LIST_EIM, LISTED);
+    test_eim_do(&eim, &b.card, "A0{ A3{" ICCID_OF(1) "} }", "830100");
+    bench_assert_profiles(&b, "1+");
+    test_eim_expect(&eim, &b.card, &(struct package_plan){ .list = LIST_EIM, .counter = 2 },
+                    "error 4");
+    test_eim_expect(&eim, &b.card, &(struct package_plan){ .list = LIST_EIM, .flip = "BF51/30/81" },
+                    "unsigned");
+    card_assert_why(&b.card, "eimSignature");
+    eim.counter = 2;
+    test_eim_do(&eim, &b.card, "A0{ A4{" ICCID_OF(1) "} }", "840100");
+    bench_assert_profiles(&b, "1-");
+    test_eim_close(&eim);
+    bench_close(&b);
+}
+END_TEST
+
 START_TEST(the_emergency_profile_keeps_packages_out)
 {
     struct desk d;
@@ -435,6 +471,7 @@ int main(void)
     suite_add(&s, a_package_cut_anywhere_does_nothing);
     suite_add(&s, a_package_with_any_bit_turned_does_nothing);
     suite_add(&s, an_eim_without_a_token_signs_without_one);
+    suite_loop(&s, an_eim_on_either_curve_by_key_or_by_certificate, N_ELEMS(signers));
     suite_add(&s, the_emergency_profile_keeps_packages_out);
     suite_add(&s, the_vectors_are_accepted);
     suite_add(&s, the_vectors_verify);

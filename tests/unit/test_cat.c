@@ -12,18 +12,19 @@
 
 static int ended, ended_done, ended_result;
 
-static int refresh_ended(struct euicc *e, bool done)
+static int refresh_ended(struct euicc *e, void *ctx, const struct cat_result *r)
 {
+    (void)ctx;
     ended++;
-    ended_done = done;
+    ended_done = r->done;
     if (ended_result == 0)
-        return nvm_put(e->nvm, "state", rd_str(done ? "new" : "old"));
+        return nvm_put(e->nvm, "state", rd_str(r->done ? "new" : "old"));
     return ended_result;
 }
 
 /* P1 0: queues REFRESH; answers whether there will be one.  P1 1: whether a session goes on.
  * P1 2: queues REFRESH as UICC Reset.  P1 3: queues SEND SHORT MESSAGE with the data; nobody waits
- * for its end. */
+ * for its end.  P1 4: somebody does. */
 static int change(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     struct cat *c = &s->euicc->cat;
@@ -36,7 +37,8 @@ static int change(struct session *s, const struct apdu *a, struct wr *rsp)
     else if (a->p1 == 2)
         answer = cat_queue_refresh(c, CAT_UICC_RESET, refresh_ended);
     else
-        answer = cat_queue(c, CAT_SEND_SHORT_MESSAGE, 0, rd_of(a->data, a->lc), NULL);
+        answer = cat_queue(c, CAT_SEND_SHORT_MESSAGE, 0, rd_of(a->data, a->lc),
+                           a->p1 == 3 ? NULL : refresh_ended);
     wr_put_u8(rsp, answer);
     return 0;
 }
@@ -136,7 +138,7 @@ START_TEST(a_long_terminal_profile_is_cut)
 
     ck_assert_uint_eq(euicc_transmit(&e, exact.p, exact.n, response), 2);
     ck_assert_mem_eq(response, "\x90\x00", 2);
-    ck_assert_uint_eq(e.cat.profile_len, CAT_PROFILE_MAX);
+    ck_assert_uint_eq(e.cat.terminal.profile_len, CAT_PROFILE_MAX);
     exact_free(&exact);
 }
 END_TEST
@@ -181,7 +183,8 @@ START_TEST(fetch_with_another_length_is_told_the_right_one)
     ask("00120000 0B", "6E00");
     ask("80120000 01 00", "6700"); /* data */
     ask("80120000 0B", REFRESH_04 "9000");
-    ask("80120000 0B", "6985"); /* fetched already */
+    ask("80120000 0B", REFRESH_04 "9000"); /* as often as the terminal likes */
+    ask("80120000 0A", "6C0B");
 }
 END_TEST
 
@@ -216,13 +219,16 @@ END_TEST
 
 START_TEST(terminal_response_without_the_comprehension_bit_or_in_another_order)
 {
+    static const char *const rows[] = {
+        "80140000 0C 0103010104 02028281 030100", "80140000 0E 830100 8103010104 82028281 2F00",
+        "80140000 0F 8103010100 82028281 BF0108 830100", /* no qualifier; no BER-TLV */
+    };
+
     ask(PROFILE_REFRESH, "9000");
     select_it();
     ask("80E20000 00", "01 910B");
     ask("80120000 00", REFRESH_04 "9000");
-    ask(_i == 0 ? "80140000 0C 0103010104 02028281 030100"
-                : "80140000 0E 830100 8103010104 82028281 2F00",
-        "9000");
+    ask(rows[_i], "9000");
     ck_assert_int_eq(ended, 1);
 }
 END_TEST
@@ -348,7 +354,7 @@ START_TEST(commands_are_done_in_their_order)
     ask("80E20300 03 8B01AA 00", "01 910E");
     ask("80E20000 00", "01 910E");
     ask("80120000 0E", "D00C 8103011300 82028183 8B01AA 9000"); /* one at a time */
-    ask("80120000 0B", "6985");
+    ask("80120000 0B", "6C0E");
     ask("80F2000C", "9000");
     ask("80140000 0C 8103020109 82028281 830100", "6A80"); /* it is not its turn */
     ask("80140000 0C 8103011300 82028281 830120", "910B");
@@ -407,11 +413,61 @@ START_TEST(the_queue_is_bounded)
 }
 END_TEST
 
+START_TEST(what_nobody_answers_ends_after_thirty_other_commands)
+{
+    ask(PROFILE_BOTH, "9000");
+    select_it();
+    ask("80E20400 03 8B01AA 00", "01 910E");
+    for (int i = 0; i < 2 * CAT_PATIENCE; i++)
+        ask("80F2000C", "910E"); /* the terminal may take its time to fetch it */
+    ask("80120000 00", "D00C 8103011300 82028183 8B01AA 9000");
+    for (int i = 0; i < CAT_PATIENCE; i++) {
+        ask("80120000 00", "D00C 8103011300 82028183 8B01AA 9000"); /* does not count */
+        ask("80140000 0C 8103021300 82028281 830100", "6A80");      /* nor does this */
+        ask("80F2000C", "9000");
+    }
+    ck_assert_int_eq(ended, 0);
+    if (_i == 0) {
+        ask("80140000 0C 8103011300 82028281 830100", "9000");
+        ck_assert_int_eq(ended_done, 1);
+        return;
+    }
+    ended_result = _i == 2 ? ERR_NVM : 0;
+    ask("00A40004 02 7FFF", _i == 2 ? "6581" : "6A82"); /* whatever that one says */
+    ck_assert_int_eq(ended, 1);
+    ck_assert_int_eq(ended_done, 0);
+    ck_assert(!nvm_is_dirty(e.nvm));
+    if (_i == 1) {
+        struct wr state;
+        bool found;
+        wr_init_heap(&state, 16);
+        ck_assert_int_eq(nvm_get(e.nvm, "state", &state, &found), 0);
+        ck_assert(found && rd_equal(wr_view(&state), rd_str("old"))); /* committed */
+        wr_done(&state);
+    }
+    ask("80140000 0C 8103011300 82028281 830100", "6985"); /* too late */
+    ck_assert_int_eq(ended, 1);
+}
+END_TEST
+
+START_TEST(refresh_is_waited_for_however_long_it_takes)
+{
+    ask(PROFILE_BOTH, "9000");
+    select_it();
+    ask("80E20000 00", "01 910B");
+    ask("80120000 00", REFRESH_09 "9000");
+    for (int i = 0; i < 3 * CAT_PATIENCE; i++)
+        ask("80F2000C", "9000");
+    ask("80140000 0C 8103010109 82028281 830100", "9000");
+    ck_assert_int_eq(ended_done, 1);
+}
+END_TEST
+
 START_TEST(numbers_begin_again_after_fe)
 {
     ask(PROFILE_BOTH, "9000");
     select_it();
-    e.cat.number = 0xFD;
+    e.cat.terminal.number = 0xFD;
     ask("80E20000 00", "01 910B");
     ask("80E20000 00", "01 910B");
     ask("80120000 00", "D009 8103FE0109 82028182 9000");
@@ -435,7 +491,7 @@ int main(void)
     tcase_add_test(cases, fetch_with_another_length_is_told_the_right_one);
     tcase_add_loop_test(cases, terminal_response_ends_it, 0, 11);
     tcase_add_loop_test(cases, terminal_response_without_the_comprehension_bit_or_in_another_order,
-                        0, 2);
+                        0, 3);
     tcase_add_loop_test(cases, terminal_response_that_does_not_match_is_refused_and_awaited_still,
                         0, 11);
     tcase_add_test(cases, numbers_of_commands_go_up);
@@ -448,6 +504,8 @@ int main(void)
     tcase_add_test(cases, another_profile_sends_no_message_of_the_last_one);
     tcase_add_test(cases, a_message_that_was_fetched_is_ended_under_another_profile);
     tcase_add_test(cases, the_queue_is_bounded);
+    tcase_add_loop_test(cases, what_nobody_answers_ends_after_thirty_other_commands, 0, 3);
+    tcase_add_test(cases, refresh_is_waited_for_however_long_it_takes);
     tcase_add_test(cases, numbers_begin_again_after_fe);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "certs/pki.h"
 #include "lab/eim.h"
 #include "lab/eim_compact.h"
 #include "lab/eim_package.h"
@@ -100,16 +101,21 @@ static void tear_down(struct bench *b)
     unlink(name);
 }
 
-static int say(struct bench *b, const char *message)
+static int say_as(struct bench *b, const char *message, const char *from)
 {
     struct rd in = exact_copy(message);
 
     cJSON_Delete(b->log);
     b->log = cJSON_CreateObject();
     wr_clear(&b->answer);
-    int r = eim_handle(b->eim, in, "", b->log, &b->answer);
+    int r = eim_handle(b->eim, in, from, b->log, &b->answer);
     exact_free(&in);
     return r;
+}
+
+static int say(struct bench *b, const char *message)
+{
+    return say_as(b, message, "");
 }
 
 static void check_answer(struct bench *b, const char *expected)
@@ -250,6 +256,29 @@ START_TEST(results_are_taken_apart)
         ck_assert_int_lt(eim_result_read(der, &r), 0);
         exact_free(&der);
     }
+}
+END_TEST
+
+/* 128 characters of four octets each. */
+START_TEST(results_name_an_eim_of_512_octets)
+{
+    struct eim_result r;
+    struct wr w;
+
+    wr_init_heap(&w, ROOM);
+    for (size_t n = 512; n <= 516; n += 4) {
+        wr_clear(&w);
+        struct wr_mark whole = tlv_open(&w, 0xBF51), arm = tlv_open(&w, 0xA2);
+        struct wr_mark id = tlv_open(&w, 0x80);
+        for (size_t i = 0; i < n; i += 4)
+            wr_put(&w, "\xF0\x9F\x98\x80", 4);
+        tlv_close(&w, id);
+        tlv_close(&w, arm);
+        tlv_close(&w, whole);
+        ck_assert_int_eq(eim_result_read(wr_view(&w), &r), n == 512 ? 0 : ERR_INPUT);
+    }
+    ck_assert_uint_eq(strlen(r.eim_id), 512);
+    wr_done(&w);
 }
 END_TEST
 
@@ -408,6 +437,181 @@ START_TEST(result_without_a_certificate_is_kept_but_not_acknowledged)
     ck_assert_int_eq(say(&b, message), 0);
     check_answer(&b, "BF50023000");
     ck_assert_int_eq(state_of(&b, number), WORK_FAILED);
+    tear_down(&b);
+}
+END_TEST
+
+/* A package in another eIM's name (a fault for tests) comes back unsigned and in that name: the
+ * transaction tells whose it was. */
+START_TEST(unsigned_answer_in_another_name_ends_the_work_of_its_transaction)
+{
+    static const char *const not_ours[] = {
+        "BF51{A2{80{67686F7374}}}",              /* without a transaction */
+        "BF51{A2{80{67686F7374} 820411223355}}", /* of another one */
+        "BF51{A1{30{80{67686F7374} 810101 820411223344 020104} 5F370100}}", /* said to be signed */
+    };
+    struct bench b;
+    char message[256], why[EIM_TEXT_LEN] = "";
+    struct wr text;
+
+    set_up(&b);
+    add_device(&b, 1);
+    int64_t number = queue(&b, "list", NULL, "eim-id=ghost");
+    ck_assert_int_eq(say(&b, poll_message), 0);
+    dress_work(&b, number);
+    for (size_t i = 0; i < N_ELEMS(not_ours); i++) {
+        snprintf(message, sizeof message, "BF50{5A10%s %s}", eid, not_ours[i]);
+        ck_assert_int_eq(say(&b, message), 0);
+        ck_assert_int_eq(state_of(&b, number), WORK_OUT);
+    }
+    snprintf(message, sizeof message, "BF50{5A10%s BF51{A2{80{67686F7374} 820411223344}}}", eid);
+    ck_assert_int_eq(say(&b, message), 0);
+    check_answer(&b, "BF50023000");
+    ck_assert_int_eq(state_of(&b, number), WORK_FAILED);
+    wr_init(&text, why, sizeof why - 1);
+    ck_assert_int_eq(store_get_work_blob(b.eim->db, number, WORK_WHY, &text), 0);
+    ck_assert_str_eq(why, "the eUICC did not accept the package");
+    ck_assert_int_eq(say(&b, poll_message), 0);
+    check_answer(&b, NO_PACKAGE);
+    tear_down(&b);
+}
+END_TEST
+
+static uint64_t counter_of(struct bench *b, int64_t number)
+{
+    struct eim_work w;
+    bool found;
+
+    ck_assert_int_eq(store_get_work(b->eim->db, number, &w, &found), 0);
+    ck_assert(found);
+    return w.counter;
+}
+
+/* Of what was signed, and verified; refusals use no counter up. */
+START_TEST(replay_has_the_counter_of_the_last_accepted_package)
+{
+    static const struct {
+        const char *received;
+        int verified;
+    } results[] = {
+        { result_ok, 1 },    /* counter 1 */
+        { result_error, 1 }, /* refused */
+        { "BF51{A2{80{65696D31} 820411223344}}", 0 },
+    };
+    struct bench b;
+    bool known;
+
+    set_up(&b);
+    add_device(&b, 1);
+    int64_t number = queue(&b, "list", NULL, "replay");
+    ck_assert_int_eq(say(&b, poll_message), 0);
+    ck_assert_uint_eq(counter_of(&b, number), 0); /* with which the eIM was associated */
+    ck_assert_int_eq(store_finish_work(b.eim->db, number, WORK_FAILED, ""), 0);
+    for (size_t i = 0; i < N_ELEMS(results); i++) {
+        struct rd der = exact_copy(results[i].received);
+        struct eim_record r = { eid, 0, "package", der, "{}", results[i].verified };
+        ck_assert_int_eq(store_add_result(b.eim->db, &r, &known), 0);
+        exact_free(&der);
+    }
+    number = queue(&b, "list", NULL, "replay");
+    ck_assert_int_eq(say(&b, poll_message), 0);
+    ck_assert_uint_eq(counter_of(&b, number), 1);
+    ck_assert_int_eq(store_finish_work(b.eim->db, number, WORK_FAILED, ""), 0);
+    number = queue(&b, "list", NULL, "");
+    ck_assert_int_eq(say(&b, poll_message), 0);
+    ck_assert_uint_eq(counter_of(&b, number), 3);
+    tear_down(&b);
+}
+END_TEST
+
+/* EuiccPackageResult of an empty euiccResult, signed as the test PKI's eUICC does. */
+static void put_result(struct bench *b, unsigned number, struct wr *ret)
+{
+    uint8_t signature[EC_SIGNATURE_LEN], token[] = { 0x84, 0x01, 0x01 };
+    struct ec_key *key = NULL;
+    struct pki *pki = NULL;
+    struct wr pem, body;
+
+    wr_init_heap(&pem, PKI_MAX_FILE);
+    wr_init_heap(&body, ROOM);
+    ck_assert_int_eq(pki_open(NULL, &pki), 0);
+    ck_assert_int_eq(pki_read(pki, "eUICC/SK_EUICC_ECDSA_NIST.pem", &pem), 0);
+    ck_assert_int_eq(ec_key_read(b->c, wr_view(&pem), &key), 0);
+    struct wr_mark data = tlv_open(&body, 0x30);
+    tlv_put_str(&body, 0x80, "eim1");
+    tlv_put_uint(&body, 0x81, number);
+    tlv_put_uint(&body, 0x83, number);
+    tlv_put_str(&body, 0x30, "");
+    tlv_close(&body, data);
+    struct rd parts[] = { wr_view(&body), rd_of(token, sizeof token) };
+    ck_assert_int_eq(ecdsa_sign(b->c, key, parts, N_ELEMS(parts), signature), 0);
+    struct wr_mark outer = tlv_open(ret, 0xBF51), arm = tlv_open(ret, 0xA0);
+    wr_put_rd(ret, wr_view(&body));
+    tlv_put(ret, 0x5F37, rd_of(signature, sizeof signature));
+    tlv_close(ret, arm);
+    tlv_close(ret, outer);
+    ec_key_free(&key);
+    pki_close(&pki);
+    wr_done(&pem);
+    wr_done(&body);
+}
+
+static const char peer[] = "127.0.0.1:50000"; /* v1.0.1 has no EID in what it provides */
+
+/* ProvideEimPackageResult with result `number` inside of these tags (0 ends them). */
+static void provide(struct bench *b, unsigned number, const uint32_t tags[])
+{
+    struct wr_mark marks[8];
+    struct wr message;
+    size_t n = 0;
+
+    wr_init_heap(&message, ROOM);
+    struct wr_mark outer = tlv_open(&message, 0xBF50);
+    for (; tags[n] != 0; n++)
+        marks[n] = tlv_open(&message, tags[n]);
+    put_result(b, number, &message);
+    while (n-- > 0)
+        tlv_close(&message, marks[n]);
+    tlv_close(&message, outer);
+    ck_assert_int_eq(wr_failed(&message), 0);
+    cJSON_Delete(b->log);
+    b->log = cJSON_CreateObject();
+    wr_clear(&b->answer);
+    ck_assert_int_eq(eim_handle(b->eim, wr_view(&message), peer, b->log, &b->answer), 0);
+    wr_done(&message);
+}
+
+/* An IPA of v1.0.1 reads acknowledgements in the answers to package results alone. */
+START_TEST(v1_0_is_told_again_what_was_acknowledged_to_its_data)
+{
+    static const uint32_t alone[] = { 0 }, data_v1_0[] = { 0xBF52, 0x30, 0xBF2B, 0xA2, 0 },
+                          data[] = { 0xBF52, 0xA0, 0xA2, 0 };
+    bool is_v1_0 = _i == 0;
+    struct eim_device d = { .token_state = TOKEN_KNOWN,
+                            .token = 1,
+                            .version = is_v1_0 ? SGP32_V1_0 : SGP32_V1_2 };
+    struct pki *pki = NULL;
+    struct bench b;
+    struct wr der;
+
+    set_up(&b);
+    strcpy(d.eid, eid);
+    ck_assert_int_eq(store_put_device(b.eim->db, &d), 0);
+    wr_init_heap(&der, PKI_MAX_FILE);
+    ck_assert_int_eq(pki_open(NULL, &pki), 0);
+    ck_assert_int_eq(pki_read(pki, "eUICC/CERT_EUICC_ECDSA_NIST.der", &der), 0);
+    ck_assert_int_eq(store_put_blob(b.eim->db, eid, DEVICE_EUICC_CERT, wr_view(&der)), 0);
+    ck_assert_int_eq(say_as(&b, poll_message, peer), 0);
+    provide(&b, 5, is_v1_0 ? data_v1_0 : data);
+    check_answer(&b, "BF50{BF53{800105}}");
+    provide(&b, 6, is_v1_0 ? data_v1_0 : data);
+    check_answer(&b, "BF50{BF53{800106}}");
+    provide(&b, 7, alone);
+    check_answer(&b, is_v1_0 ? "BF50{BF53{800107 800105 800106}}" : "BF50{BF53{800107}}");
+    provide(&b, 8, alone);
+    check_answer(&b, "BF50{BF53{800108}}");
+    wr_done(&der);
+    pki_close(&pki);
     tear_down(&b);
 }
 END_TEST
@@ -685,6 +889,7 @@ int main(void)
     tcase_add_test(t, package_has_the_published_octets);
     tcase_add_test(t, results_verify_as_published);
     tcase_add_test(t, results_are_taken_apart);
+    tcase_add_test(t, results_name_an_eim_of_512_octets);
     tcase_add_test(t, poll_is_refused_with_the_code_of_the_fault);
     tcase_add_test(t, what_is_no_message_is_bad_input);
     tcase_add_test(t, work_is_handed_out_again_until_it_is_answered);
@@ -692,6 +897,9 @@ int main(void)
     tcase_add_test(t, state_change_tells_the_version);
     tcase_add_test(t, a_new_device_is_asked_for_its_certificate_and_token_first);
     tcase_add_test(t, result_without_a_certificate_is_kept_but_not_acknowledged);
+    tcase_add_test(t, unsigned_answer_in_another_name_ends_the_work_of_its_transaction);
+    tcase_add_test(t, replay_has_the_counter_of_the_last_accepted_package);
+    tcase_add_loop_test(t, v1_0_is_told_again_what_was_acknowledged_to_its_data, 0, 2);
     tcase_add_test(t, results_of_strangers_are_refused);
     tcase_add_test(t, refusal_of_the_ipa_ends_the_work);
     tcase_add_test(t, v1_0_gets_its_own_empty_answer);

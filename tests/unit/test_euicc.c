@@ -170,7 +170,7 @@ START_TEST(a_second_power_on_is_a_reset)
     ask("80E20000 01 01", "6D00"); /* neither chain nor selection */
     ask("80C00000 00", "6985");
     ask("81F2000C", "6881");
-    ck_assert(!e.cat.has_profile);
+    ck_assert(!e.cat.terminal.has_profile);
     ck_assert_uint_eq(e.terminal_capability_len, 0);
     euicc_power_off(&e);
     euicc_power_off(&e); /* no harm */

@@ -155,6 +155,43 @@ START_TEST(reads_a_record_with_nothing_but_an_id)
 }
 END_TEST
 
+/* An eimId of `octets` octets, four for a character, as a field. */
+static void put_long_id(size_t n, struct wr *out)
+{
+    static const uint8_t character[] = { 0xF0, 0x9F, 0x98, 0x80 };
+    struct wr_mark mark = tlv_open(out, 0x80);
+
+    for (size_t i = 0; i < n / sizeof character; i++)
+        wr_put(out, character, sizeof character);
+    wr_put(out, "abc", n % sizeof character);
+    tlv_close(out, mark);
+}
+
+/* 128 characters of four octets each. */
+START_TEST(reads_an_eim_id_of_512_octets)
+{
+    struct eim_record c;
+    struct package_result result;
+
+    put_long_id(512, &w);
+    ck_assert_int_eq(eim_record_read(wr_view(&w), &c), 0);
+    ck_assert_uint_eq(strlen(c.id), 512);
+    ck_assert_mem_eq(c.id + 508, "\xF0\x9F\x98\x80", 4);
+    wr_clear(&w);
+    put_long_id(513, &w);
+    ck_assert_int_eq(eim_record_read(wr_view(&w), &c), ERR_INPUT);
+    for (size_t n = 512; n <= 513; n++) {
+        wr_clear(&w);
+        struct wr_mark whole = tlv_open(&w, 0xBF51), arm = tlv_open(&w, 0xA2);
+        put_long_id(n, &w);
+        tlv_close(&w, arm);
+        tlv_close(&w, whole);
+        ck_assert_int_eq(package_result_read(wr_view(&w), &result), n == 512 ? 0 : ERR_INPUT);
+    }
+    ck_assert_uint_eq(strlen(result.eim_id), 512);
+}
+END_TEST
+
 START_TEST(reads_a_key_that_kept_its_sequence)
 {
     struct eim_record c;
@@ -676,6 +713,7 @@ int main(void)
     const TTest *tests[] = {
         reads_an_eim_record,
         reads_a_record_with_nothing_but_an_id,
+        reads_an_eim_id_of_512_octets,
         reads_a_key_that_kept_its_sequence,
         reads_lists_of_records,
         asks_for_a_package,

@@ -1,0 +1,71 @@
+/* ipae_download.h - a download while it goes on, and who it is from: an SM-DP+ itself, or an eIM
+ * that speaks to it for us. */
+#ifndef APPLETS_IPAE_DOWNLOAD_H
+#define APPLETS_IPAE_DOWNLOAD_H
+
+#include "applets/ipae/ipae_parts.h"
+#include "applets/isdr/rsp_session.h"
+
+/* What a server says, as whole TLVs. */
+enum download_field {
+    FIELD_SIGNED1, /* initiate; mandatory up to the certificate */
+    FIELD_SIGNATURE1,
+    FIELD_CI,
+    FIELD_CERTIFICATE,
+    FIELD_CTX_PARAMS, /* ctxParams1, if the server makes them; else empty */
+    FIELD_SIGNED2,    /* authenticate */
+    FIELD_SIGNATURE2,
+    FIELD_CERTIFICATE2,
+    FIELD_HASH_CC, /* if the server makes it; else empty */
+    FIELD_PACKAGE, /* get_package */
+    N_FIELDS
+};
+
+enum download_step { STEP_INITIATE, STEP_AUTHENTICATE, STEP_GET_PACKAGE, STEP_CANCEL };
+
+/* CancelSessionReason (SGP.22 5.7.14). */
+enum cancel_reason { CANCEL_POSTPONED = 1, CANCEL_LOAD_BPP_ERROR = 5, CANCEL_UNDEFINED = 127 };
+
+struct ipae_download {
+    const struct download_way *way;
+    struct link_server server;
+    char host[IPAE_HOST_MAX + 1];
+    char address[SERVER_ADDRESS_MAX + 1], matching_id[SERVER_ADDRESS_MAX + 1]; /* "": unknown */
+    uint8_t oid[OID_MAX_LEN];
+    size_t oid_n; /* 0: any */
+    uint8_t eim_tid[TRANSACTION_ID_MAX], id[TRANSACTION_ID_MAX];
+    size_t eim_tid_n, id_n;
+    uint8_t claimed_id[TRANSACTION_ID_MAX]; /* outside of what is signed */
+    size_t claimed_id_n;
+    struct wr info1, message, fields[N_FIELDS];
+    bool euicc_has_session, server_has_session;
+    enum cancel_reason reason;
+    enum trigger_reason trigger_reason;
+    struct wr refusal; /* what the eUICC or the server said instead; empty: nothing */
+    struct wr result;  /* ProfileInstallationResult; empty: none yet */
+    uint64_t sequence; /* of it */
+};
+
+/* Each may be asked for any step.  put(): the request to x->request; what is the challenge, or the
+ * eUICC's response.  read(): the answer to d's fields; false: it is none, or a refusal. */
+struct download_way {
+    int (*put)(struct euicc *e, struct ipae_download *d, enum download_step step, struct rd what);
+    bool (*read)(struct euicc *e, struct ipae_download *d, enum download_step step, struct rd body);
+};
+extern const struct download_way download_indirect, download_direct;
+
+static inline struct rd download_id(const struct ipae_download *d)
+{
+    return rd_of(d->id, d->id_n);
+}
+
+/* HandleNotification with a whole PendingNotification to an SM-DP+ (SGP.22 6.5.2.10): the server
+ * and the request.  false: the address is none. */
+bool es9p_put_notification(struct euicc *e, struct rd address, struct rd pending,
+                           char host[IPAE_HOST_MAX + 1], struct link_server *ret);
+
+/* Functions of ES9+: where, and what is common. */
+bool es9p_server(struct rd address, const char *path, char host[IPAE_HOST_MAX + 1],
+                 struct link_server *ret);
+
+#endif

@@ -1,0 +1,619 @@
+/* demo_bench.c - everything around the story: the servers, the terminal, the card, their clock.
+ *
+ * The card believes in addresses of RFC 5737 and in the names of RFC 2606; the terminal's map says
+ * where they are on this machine. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/dns.h>
+#include <event2/dns_struct.h>
+#include <event2/event.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "lab/demo.h"
+#include "lab/demo_profiles.h"
+#include "lab/esipa.h"
+#include "lab/esipa_coap.h"
+#include "os/err.h"
+#include "os/tlv.h"
+
+#define EIM_NAME    "eim.example.test"
+#define EIM_ADDRESS "192.0.2.10"
+#define DNS_ADDRESS "192.0.2.53"
+
+/* The card's waits are at random: the same each time, so that the story is. */
+static const char seed[] = "softeuicc-lab demo";
+
+enum {
+    DNS_TTL = 300,
+    ATTACH_MS = 500,
+    HEARTBEAT_MS = 5,
+    CONFIG_MAX = 16 * 1024,
+    RULE_LEN = 64,
+    SW_LEN = 2,
+    TYPE_REFRESH = 0x01, /* TS 102 223 8.6 */
+    TYPE_LOCAL_INFORMATION = 0x26,
+    TYPE_OPEN_CHANNEL = 0x40,
+    TYPE_CLOSE_CHANNEL = 0x41,
+    TYPE_CHANNEL_STATUS = 0x44,
+
+    TAG_SEQUENCE = 0x30,
+    TAG_SUPPORTED_PROTOCOL = 0x87, /* of an EimConfigurationData */
+    BOTH_PROTOCOLS = 0x03,         /* eimRetrieveHttps, eimRetrieveCoaps */
+};
+
+uint64_t demo_here_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* --- the folder ------------------------------------------------------------------------------- */
+
+static const char *const files[] = { "operational.der", "eim", "eim-wal", "eim-shm",
+                                     "eim-journal" };
+
+static void path_of(const struct demo_bench *b, const char *name, char ret[DEMO_PATH_LEN])
+{
+    snprintf(ret, DEMO_PATH_LEN, "%.400s/%s", b->folder, name);
+}
+
+static int make_folder(struct demo_bench *b, struct lab_error *e)
+{
+    const char *where = getenv("TMPDIR");
+    char path[DEMO_PATH_LEN];
+
+    snprintf(path, sizeof path, "%.300s/softeuicc-demo-XXXXXX",
+             where != NULL && where[0] != '\0' ? where : "/tmp");
+    if (mkdtemp(path) == NULL)
+        return lab_fail(e, "%s: %s", path, strerror(errno));
+    memcpy(b->folder, path, sizeof path);
+    path_of(b, files[0], path);
+    FILE *f = fopen(path, "wb");
+    if (f == NULL)
+        return lab_fail(e, "%s: %s", path, strerror(errno));
+    bool ok = fwrite(demo_operational.p, 1, demo_operational.n, f) == demo_operational.n;
+    return fclose(f) == 0 && ok ? 0 : lab_fail(e, "%s: %s", path, strerror(errno));
+}
+
+static void remove_folder(struct demo_bench *b)
+{
+    char path[DEMO_PATH_LEN];
+
+    if (b->folder[0] == '\0')
+        return;
+    for (size_t i = 0; i < N_ELEMS(files); i++) {
+        path_of(b, files[i], path);
+        unlink(path);
+    }
+    rmdir(b->folder);
+}
+
+/* --- the eIM ---------------------------------------------------------------------------------- */
+
+/* What a request was, in words: "provideEimPackageResult: package". */
+static void name_request(const cJSON *line, char ret[DEMO_TEXT_LEN])
+{
+    const char *about[] = {
+        demo_log_text(cJSON_GetObjectItemCaseSensitive(line, "stateChange"), "stateChangeCause"),
+        demo_log_text(cJSON_GetObjectItemCaseSensitive(line, "result"), "kind"),
+        demo_log_text(cJSON_GetObjectItemCaseSensitive(line, "notification"), "operation"),
+    };
+    const char *more = "";
+
+    for (size_t i = 0; i < N_ELEMS(about) && more[0] == '\0'; i++)
+        more = about[i];
+    snprintf(ret, DEMO_TEXT_LEN, "%.40s%s%.40s", demo_log_text(line, "function"),
+             more[0] != '\0' ? ": " : "", more);
+}
+
+static const char *name_answer(const cJSON *line)
+{
+    static const char *const packages[][2] = {
+        { "package", "a signed package" },
+        { "data", "a request for data" },
+        { "download", "a download trigger" },
+    };
+    const char *answer = demo_log_text(line, "answer");
+
+    for (size_t i = 0; i < N_ELEMS(packages); i++)
+        if (strcmp(packages[i][0], answer) == 0)
+            return packages[i][1];
+    if (answer[0] != '\0')
+        return answer;
+    return cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(line, "acknowledged")) ? "acknowledged"
+                                                                                 : "done";
+}
+
+static void tell_esipa(struct demo_bench *b, size_t asked, cJSON *line, size_t n)
+{
+    char text[DEMO_TEXT_LEN];
+
+    name_request(line, text);
+    demo_record_change(&b->record, asked, "%s", text);
+    demo_record_add(&b->record, DEMO_EIM, DEMO_CARD, n, "%s", name_answer(line));
+    cJSON_Delete(line);
+}
+
+static void on_https(void *ctx, const struct https_request *request, struct https_reply *ret)
+{
+    struct demo_bench *b = ctx;
+    struct demo_log log;
+
+    size_t asked = demo_record_add(&b->record, DEMO_CARD, DEMO_EIM, request->body.n, "ESipa");
+    b->esipa.log = demo_log_open(&log);
+    esipa_handle(&b->esipa, request, ret);
+    tell_esipa(b, asked, demo_log_close(&log), ret->n);
+    b->esipa.log = NULL;
+}
+
+static void on_coap(void *ctx, const struct coap_server_request *request,
+                    struct coap_server_reply *ret)
+{
+    struct demo_bench *b = ctx;
+    struct demo_log log;
+
+    size_t asked = demo_record_add(&b->record, DEMO_CARD, DEMO_EIM, request->body.n, "ESipa");
+    b->esipa.log = demo_log_open(&log);
+    esipa_handle_coap(&b->esipa, request, ret);
+    tell_esipa(b, asked, demo_log_close(&log), ret->body->n);
+    b->esipa.log = NULL;
+}
+
+static int make_eim(struct demo_bench *b, struct lab_error *e)
+{
+    const struct eim_choices choices = {
+        .fqdn = EIM_NAME,
+        .id_type = EIM_ID_PROPRIETARY,
+        .curve = CURVE_P256,
+        .tls_trust = TLS_TRUST_CA,
+        .token = true,
+        .indirect = true,
+        .learn = true,
+    };
+    char path[DEMO_PATH_LEN];
+    struct db *db = NULL;
+
+    path_of(b, files[1], path);
+    b->crypto = crypto_new(rd_of(NULL, 0));
+    if (b->crypto == NULL)
+        return lab_fail(e, "OpenSSL does not start");
+    TRY(store_create(path, &db, e));
+    int r = eim_identity_create(b->crypto, &choices, db, e);
+    db_close(&db);
+    if (r == 0)
+        r = eim_open(b->crypto, path, rd_of(NULL, 0), &b->eim, e);
+    if (r != 0)
+        return r;
+    b->eim->register_any = true;
+    b->esipa.eim = b->eim;
+    return 0;
+}
+
+static int serve_eim(struct demo_bench *b, struct lab_error *e)
+{
+    const struct eim_identity *id = &b->eim->identity;
+    const struct https_config https = {
+        .bind_address = "127.0.0.1",
+        .certificate = wr_view(&id->tls_certificate),
+        .key = wr_view(&id->tls_key),
+        .protocol = ESIPA_PROTOCOL,
+        .handler = on_https,
+        .ctx = b,
+    };
+    const struct coap_server_config coap = {
+        .bind_address = "127.0.0.1",
+        .path = ESIPA_ASN1_PATH,
+        .certificate = wr_view(&id->tls_certificate),
+        .key = wr_view(&id->tls_key),
+        .handler = on_coap,
+        .ctx = b,
+    };
+
+    TRY(https_listen(&https, &b->https, e));
+    return b->coap ? coap_server_listen(&coap, https_events(b->https), &b->coap_server, e) : 0;
+}
+
+/* The eIM's configuration as the factory writes it, with the protocols that it has here. */
+static int factory_config(const struct demo_bench *b, struct wr *ret)
+{
+    struct wr fields;
+    struct tlv t;
+
+    wr_init_heap(&fields, CONFIG_MAX);
+    int r = eim_config_fields(b->crypto, &b->eim->identity, &fields);
+    struct wr_mark entry = tlv_open(ret, TAG_SEQUENCE);
+    struct rd in = wr_view(&fields);
+    while (r == 0 && in.n > 0) {
+        r = tlv_get(&in, &t);
+        if (r == 0 && t.tag == TAG_SUPPORTED_PROTOCOL)
+            tlv_put_bits(ret, t.tag, BOTH_PROTOCOLS);
+        else if (r == 0)
+            wr_put_rd(ret, t.whole);
+    }
+    tlv_close(ret, entry);
+    wr_done(&fields);
+    return r == 0 ? wr_failed(ret) : r;
+}
+
+/* --- DNS -------------------------------------------------------------------------------------- */
+
+static void on_dns(struct evdns_server_request *request, void *ctx)
+{
+    enum { NO_ERROR = 0, NO_SUCH_NAME = 3 }; /* RFC 1035 4.1.1 */
+    struct demo_bench *b = ctx;
+    struct in_addr address;
+    int result = NO_SUCH_NAME;
+
+    inet_pton(AF_INET, EIM_ADDRESS, &address);
+    for (int i = 0; i < request->nquestions; i++) {
+        const struct evdns_server_question *q = request->questions[i];
+        if (strcmp(q->name, EIM_NAME) != 0)
+            continue;
+        result = NO_ERROR;
+        if (q->type == EVDNS_TYPE_A)
+            evdns_server_request_add_a_reply(request, q->name, 1, &address, DNS_TTL);
+        demo_record_add(&b->record, DEMO_TERMINAL, DEMO_TERMINAL, 0, "DNS: %s", EIM_NAME);
+    }
+    evdns_server_request_respond(request, result);
+}
+
+static int serve_dns(struct demo_bench *b, uint16_t *ret_port, struct lab_error *e)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+    } at = { .v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+    socklen_t n = sizeof at.v4;
+
+    b->dns_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (b->dns_fd < 0 || bind(b->dns_fd, &at.any, n) != 0 ||
+        getsockname(b->dns_fd, &at.any, &n) != 0)
+        return lab_fail(e, "no socket for DNS: %s", strerror(errno));
+    *ret_port = ntohs(at.v4.sin_port);
+    b->dns = evdns_add_server_port_with_base(https_events(b->https), b->dns_fd, 0, on_dns, b);
+    return b->dns != NULL ? 0 : lab_fail(e, "no DNS server");
+}
+
+/* --- the card --------------------------------------------------------------------------------- */
+
+/* "link to eim.example.test: TLSv1.3 TLS_AES_128_GCM_SHA256, resumed, 524 up, 308 down" */
+static void tell_link(struct demo_bench *b, const char *text)
+{
+    const char *version = strstr(text, "TLSv1");
+
+    if (strncmp(text, "link to ", 8) != 0 || version == NULL)
+        return;
+    version -= version[-1] == 'D';
+    demo_record_add(&b->record, DEMO_CARD, DEMO_CARD, 0, "%.*s, %s handshake",
+                    (int)strcspn(version, " "), version,
+                    strstr(version, "resumed") != NULL ? "short" : "full");
+}
+
+static void on_trace(void *ctx, enum softeuicc_event event, const char *text, const uint8_t *bytes,
+                     size_t n)
+{
+    struct demo_bench *b = ctx;
+
+    (void)bytes;
+    (void)n;
+    if (event == SOFTEUICC_COMMAND || event == SOFTEUICC_RESPONSE)
+        return;
+    snprintf(b->said, sizeof b->said, "%s", text);
+    tell_link(b, text);
+    if (b->trace != NULL)
+        fprintf(b->trace, "%10.3f = %s\n", (double)b->clock.ms / 1000, text);
+}
+
+static int make_card(struct demo_bench *b, struct lab_error *e)
+{
+    static const char *const words[] = { "class=provisioning,fallback,enabled" };
+    const struct softeuicc_bytes bootstrap = { demo_bootstrap.p, demo_bootstrap.n };
+    const struct softeuicc_setting settings[] = {
+        { "ipae", "on" },
+        { "ipae_protocol", b->coap ? "coaps" : "https" },
+        { "ipae_dns", DNS_ADDRESS },
+        { "ipae_poll", "86400" },
+        { "ipae_fallback", "7200" },
+    };
+    const struct softeuicc_options options = { .crypto = b->card_crypto,
+                                               .trace = on_trace,
+                                               .trace_ctx = b };
+    char why[SOFTEUICC_ERROR_LEN] = "";
+    struct wr config;
+
+    wr_init_heap(&config, CONFIG_MAX);
+    int r = factory_config(b, &config);
+    if (r == 0) {
+        const struct softeuicc_bytes eim = { config.p, config.n };
+        const struct softeuicc_new how = {
+            .settings = settings,
+            .n_settings = N_ELEMS(settings),
+            .profiles = &bootstrap,
+            .n_profiles = 1,
+            .profile_words = words,
+            .eims = &eim,
+            .n_eims = 1,
+        };
+        r = softeuicc_open_memory(&how, &options, &b->card, why);
+    }
+    wr_done(&config);
+    if (r != 0)
+        return lab_fail(e, "the card: %s", why);
+    return softeuicc_eid(b->card, b->eid) ? 0 : lab_fail(e, "the card has no EID");
+}
+
+static int transmit(void *ctx, struct rd command, struct wr *ret, uint16_t *ret_sw,
+                    struct lab_error *e)
+{
+    struct demo_bench *b = ctx;
+
+    size_t n = softeuicc_transmit(b->card, command.p, command.n, b->response);
+    if (n < SW_LEN)
+        return lab_fail(e, "the card is mute");
+    wr_put(ret, b->response, n - SW_LEN);
+    *ret_sw = (uint16_t)(b->response[n - 2] << 8 | b->response[n - 1]);
+    return 0;
+}
+
+static int reset(void *ctx, struct lab_error *e)
+{
+    struct demo_bench *b = ctx;
+
+    return softeuicc_reset(b->card) == 0 ? 0 : lab_fail(e, "the card does not start");
+}
+
+cJSON *demo_bench_show(struct demo_bench *b)
+{
+    char *text = softeuicc_show(b->card, true);
+    cJSON *shown = text == NULL ? NULL : cJSON_Parse(text);
+
+    free(text);
+    return shown;
+}
+
+const char *demo_enabled(const cJSON *card)
+{
+    const cJSON *one;
+
+    cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(card, "profiles"))
+    {
+        if (strcmp(demo_log_text(one, "state"), "enabled") == 0)
+            return demo_log_text(one, "iccid");
+    }
+    return "";
+}
+
+/* --- the terminal ----------------------------------------------------------------------------- */
+
+static void tell_command(struct demo_bench *b, const struct terminal_note *note)
+{
+    switch (note->type) {
+    case TYPE_REFRESH:
+    case TYPE_LOCAL_INFORMATION:
+    case TYPE_CLOSE_CHANNEL:
+        demo_record_add(&b->record, DEMO_CARD, DEMO_TERMINAL, 0, "%s", note->name);
+        break;
+    default:
+        break;
+    }
+    if (note->type >= TYPE_OPEN_CHANNEL && note->type <= TYPE_CHANNEL_STATUS)
+        b->bip++;
+}
+
+/* "TCP 192.0.2.10:443 at 127.0.0.1:40000, buffer 1500" tells whom a channel is for. */
+static void tell_network(struct demo_bench *b, const struct terminal_note *note)
+{
+    const char *at = strstr(note->text, " at ");
+
+    if (at != NULL && (strncmp(note->text, "TCP ", 4) == 0 || strncmp(note->text, "UDP ", 4) == 0))
+        demo_record_add(&b->record, DEMO_CARD, DEMO_TERMINAL, 0, "OPEN CHANNEL %.*s",
+                        (int)(at - note->text), note->text);
+    else if (strstr(note->text, "service") != NULL)
+        demo_record_add(&b->record, DEMO_TERMINAL, DEMO_TERMINAL, 0, "%s", note->text);
+}
+
+static void print_note(struct demo_bench *b, const struct terminal_note *note)
+{
+    static const char marks[] = {
+        [NOTE_COMMAND] = '<', [NOTE_RESPONSE] = '>', [NOTE_ENVELOPE] = '>', [NOTE_NETWORK] = '*',
+        [NOTE_CARD] = '*',    [NOTE_FAULT] = '*',    [NOTE_APDU] = ' ',
+    };
+
+    if (b->trace == NULL || note->kind == NOTE_APDU)
+        return;
+    fprintf(b->trace, "%10.3f %c %s%s%s", (double)b->clock.ms / 1000, marks[note->kind],
+            note->name != NULL ? note->name : "", note->name != NULL && note->text[0] ? ": " : "",
+            note->text);
+    if (note->kind == NOTE_RESPONSE)
+        fprintf(b->trace, " [%02X%s %04X]", note->result, note->info < 0 ? "" : "+", note->sw);
+    fputc('\n', b->trace);
+}
+
+static void on_note(void *ctx, const struct terminal_note *note)
+{
+    struct demo_bench *b = ctx;
+
+    print_note(b, note);
+    switch (note->kind) {
+    case NOTE_COMMAND:
+        tell_command(b, note);
+        break;
+    case NOTE_ENVELOPE:
+        if (strcmp(note->name, "location status") == 0 ||
+            strcmp(note->name, "timer expiration") == 0)
+            demo_record_add(&b->record, DEMO_TERMINAL, DEMO_CARD, 0, "%s", note->name);
+        break;
+    case NOTE_NETWORK:
+        tell_network(b, note);
+        break;
+    case NOTE_CARD:
+        if (strcmp(note->text, "reset") == 0)
+            demo_record_add(&b->record, DEMO_TERMINAL, DEMO_CARD, 0, "reset, TERMINAL PROFILE");
+        break;
+    default:
+        break;
+    }
+}
+
+static int map_port(struct demo_bench *b, const char *address, unsigned port, uint16_t here,
+                    struct lab_error *e)
+{
+    char rule[RULE_LEN];
+
+    snprintf(rule, sizeof rule, "%s:%u=127.0.0.1:%u", address, port, (unsigned)here);
+    return address_map_add(&b->map, rule, e);
+}
+
+static void on_heartbeat(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    (void)ctx;
+}
+
+static int make_terminal(struct demo_bench *b, struct lab_error *e)
+{
+    enum { DNS_PORT = 53, HTTPS_PORT = 443 };
+    const struct timeval beat = { .tv_usec = HEARTBEAT_MS * 1000 };
+    struct terminal_config config;
+    uint16_t dns = 0;
+
+    terminal_config_init(&config);
+    config.device.attach_ms = ATTACH_MS;
+    config.device.poll_s = 0;
+    config.base = https_events(b->https);
+    config.clock = &b->clock;
+    config.card = (struct terminal_card){ transmit, reset, b };
+    config.map = &b->map;
+    config.note = on_note;
+    config.ctx = b;
+    TRY(serve_dns(b, &dns, e));
+    TRY(map_port(b, DNS_ADDRESS, DNS_PORT, dns, e));
+    TRY(map_port(b, EIM_ADDRESS, HTTPS_PORT, https_port(b->https), e));
+    if (b->coap)
+        TRY(map_port(b, EIM_ADDRESS, COAP_SERVER_PORT, coap_server_port(b->coap_server), e));
+    b->heartbeat = event_new(config.base, -1, EV_PERSIST, on_heartbeat, b);
+    if (b->heartbeat == NULL || event_add(b->heartbeat, &beat) != 0)
+        return lab_fail(e, "no event loop");
+    return terminal_new(&config, &b->terminal, e);
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static void set_clock(struct demo_bench *b)
+{
+    b->clock.ms = demo_here_ms() - b->born + b->skipped;
+}
+
+bool demo_bench_skip(struct demo_bench *b)
+{
+    uint64_t next = terminal_next_ms(b->terminal);
+
+    if (next == UINT64_MAX)
+        return false;
+    if (next > b->clock.ms)
+        b->skipped += next - b->clock.ms;
+    set_clock(b);
+    return true;
+}
+
+/* The networks around: what the terminal finds depends on the profile. */
+static void find_network(struct demo_bench *b)
+{
+    cJSON *card = demo_bench_show(b);
+    bool lost = b->out_of_reach && strcmp(demo_enabled(card), DEMO_OPERATIONAL) == 0;
+
+    cJSON_Delete(card);
+    terminal_set_service(b->terminal, lost ? SERVICE_NONE : SERVICE_NORMAL);
+}
+
+void demo_bench_reach(struct demo_bench *b, bool in_reach)
+{
+    b->out_of_reach = !in_reach;
+    find_network(b);
+}
+
+static uint64_t count_apdus(const struct demo_bench *b)
+{
+    const struct terminal_count *c;
+    uint64_t all = 0;
+
+    for (size_t n = terminal_counts(b->terminal, &c); n > 0; n--)
+        all += c[n - 1].apdus;
+    return all;
+}
+
+int demo_bench_turn(struct demo_bench *b, bool *ret_rests, struct lab_error *e)
+{
+    struct event_base *base = https_events(b->https);
+    uint64_t before = count_apdus(b);
+
+    *ret_rests = false;
+    set_clock(b);
+    event_base_loop(base, EVLOOP_NONBLOCK);
+    if (event_base_got_break(base))
+        return lab_fail(e, "told to end");
+    terminal_tick(b->terminal);
+    if (terminal_error(b->terminal) != NULL)
+        return lab_fail(e, "%s", terminal_error(b->terminal));
+    if (terminal_resets(b->terminal) != b->resets) {
+        b->resets = terminal_resets(b->terminal);
+        if (b->out_of_reach)
+            find_network(b);
+        return 0;
+    }
+    if (count_apdus(b) != before)
+        return 0;
+    if (terminal_state(b->terminal) == TERMINAL_IDLE && terminal_open_channels(b->terminal) == 0) {
+        *ret_rests = true;
+        return 0;
+    }
+    event_base_loop(base, EVLOOP_ONCE); /* until an octet comes, or the heartbeat */
+    return event_base_got_break(base) ? lab_fail(e, "told to end") : 0;
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+int demo_bench_open(struct demo_bench *b, struct lab_error *e)
+{
+    b->dns_fd = -1;
+    b->born = demo_here_ms();
+    b->card_crypto = softeuicc_crypto_new(seed);
+    if (b->card_crypto == NULL || !demo_record_init(&b->record))
+        return lab_fail(e, "out of memory");
+    TRY(make_folder(b, e));
+    TRY(demo_smdp_start(b->folder, &b->record, &b->smdp, e));
+    TRY(make_eim(b, e));
+    TRY(serve_eim(b, e));
+    TRY(make_card(b, e));
+    return make_terminal(b, e);
+}
+
+void demo_bench_close(struct demo_bench *b)
+{
+    terminal_free(&b->terminal);
+    softeuicc_close(&b->card);
+    softeuicc_crypto_free(&b->card_crypto);
+    if (b->heartbeat != NULL)
+        event_free(b->heartbeat);
+    if (b->dns != NULL)
+        evdns_close_server_port(b->dns);
+    if (b->dns_fd >= 0)
+        close(b->dns_fd);
+    coap_server_free(&b->coap_server);
+    https_free(&b->https);
+    demo_smdp_stop(&b->smdp);
+    eim_close(&b->eim);
+    crypto_free(&b->crypto);
+    demo_record_done(&b->record);
+    remove_folder(b);
+}
