@@ -208,7 +208,7 @@ static void more_help(FILE *to)
 
 static const struct option options_of_new[] = {
     { "--eid", "DIGITS", "32 digits, or random (89049032123451234512345678901235)", false },
-    { "--preset", "NAME", "a card of the list below; other options add to it", false },
+    { "--preset", "NAME[,WORD]...", "a card of the list below; other options add to it", false },
     { "--pki", "DIR", "keys and certificates as in SGP.26 v1 (the built-in test PKI)", false },
     { "--set", "KEY=VALUE", "a setting of the list below", true },
     { "--profile", "UPP.der[,WORD]...", "install this profile package, disabled", true },

@@ -41,12 +41,6 @@ int pcap_init(struct pcap *p, FILE *to)
     return 0;
 }
 
-void pcap_done(struct pcap *p)
-{
-    free(p->packet);
-    *p = (struct pcap){ 0 };
-}
-
 static void append(struct pcap *p, const uint8_t *bytes, size_t n)
 {
     size_t room = PACKET_MAX - p->n;
@@ -90,19 +84,11 @@ static void put_headers(struct pcap *p)
     gsmtap[2] = GSMTAP_TYPE_SIM;
 }
 
-void pcap_command(struct pcap *p, const uint8_t *bytes, size_t n)
-{
-    p->n = HEADERS_LEN;
-    append(p, bytes, n);
-}
-
-void pcap_response(struct pcap *p, const uint8_t *bytes, size_t n)
+/* What there is of an exchange. */
+static void put_packet(struct pcap *p)
 {
     struct timespec now;
 
-    if (p->n == 0)
-        return;
-    append(p, bytes, n);
     put_headers(p);
     clock_gettime(CLOCK_REALTIME, &now);
     const uint32_t record[] = { (uint32_t)now.tv_sec, (uint32_t)(now.tv_nsec / 1000),
@@ -111,4 +97,28 @@ void pcap_response(struct pcap *p, const uint8_t *bytes, size_t n)
     fwrite(p->packet, p->n, 1, p->to);
     fflush(p->to);
     p->n = 0;
+}
+
+void pcap_done(struct pcap *p)
+{
+    if (p->n > 0)
+        put_packet(p);
+    free(p->packet);
+    *p = (struct pcap){ 0 };
+}
+
+void pcap_command(struct pcap *p, const uint8_t *bytes, size_t n)
+{
+    if (p->n > 0)
+        put_packet(p);
+    p->n = HEADERS_LEN;
+    append(p, bytes, n);
+}
+
+void pcap_response(struct pcap *p, const uint8_t *bytes, size_t n)
+{
+    if (p->n == 0)
+        return;
+    append(p, bytes, n);
+    put_packet(p);
 }

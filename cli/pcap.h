@@ -1,7 +1,8 @@
 /* pcap.h - APDUs as a capture file: GSMTAP over UDP over IPv4, as Wireshark reads it.
  *
- * One packet is one exchange, command and response.  Protocol background: pcap's classic format
- * with LINKTYPE_RAW (101), UDP port 4729, GSMTAP version 2 with type 4 (SIM). */
+ * One packet is one exchange, command and response, or a command that got none.  Protocol
+ * background: pcap's classic format with LINKTYPE_RAW (101), UDP port 4729, GSMTAP version 2 with
+ * type 4 (SIM). */
 #ifndef CLI_PCAP_H
 #define CLI_PCAP_H
 

@@ -25,6 +25,7 @@ static const struct kind {
     [SOFTEUICC_NOTE] = { "#", "note" },       [SOFTEUICC_RULE] = { "%", "rule" },
     [SOFTEUICC_COMMIT] = { "*", "commit" },   [SOFTEUICC_REQUEST] = { "=", "request" },
     [SOFTEUICC_ANSWER] = { "=", "answer" },   [SOFTEUICC_PROACTIVE] = { "~", "proactive" },
+    [SOFTEUICC_TLS] = { "@", "tls" },
 };
 
 static void put_hex(struct wr *w, struct rd v)
@@ -40,6 +41,13 @@ static void put_hex(struct wr *w, struct rd v)
 static void put_str(struct wr *w, const char *s)
 {
     wr_put(w, s, strlen(s));
+}
+
+/* What is said may hold text of others: it does not make lines of its own. */
+static void put_said(struct wr *w, const char *s)
+{
+    for (; *s != '\0'; s++)
+        wr_put_u8(w, (uint8_t)*s < 0x20 || *s == 0x7F ? '?' : (uint8_t)*s);
 }
 
 /* What w holds as a string; w is done. */
@@ -164,16 +172,16 @@ char *event_text(enum softeuicc_event event, const char *text, struct rd bytes)
     if (is_apdu(event)) {
         put_hex(&w, bytes);
         put_str(&w, text[0] != '\0' ? " (" : "");
-        put_str(&w, text);
+        put_said(&w, text);
         put_str(&w, text[0] != '\0' ? ")" : "");
     } else if (is_es10(event)) {
-        put_str(&w, text);
+        put_said(&w, text);
         put_str(&w, event == SOFTEUICC_REQUEST ? " request: " : " answer: ");
         tree_text(&w, bytes, (struct place){ .left = &left });
     } else {
         if (event == SOFTEUICC_COMMIT)
             put_str(&w, "commit: ");
-        put_str(&w, text);
+        put_said(&w, text);
         put_str(&w, bytes.n > 0 ? " " : "");
         put_hex(&w, bytes);
     }
@@ -202,7 +210,7 @@ static void add_sentence(cJSON *to, enum softeuicc_event event, const char *text
     const char *colon = strstr(text, ": ");
     const char *open = n > 0 && text[n - 1] == ')' ? strrchr(text, '(') : NULL;
 
-    if (event == SOFTEUICC_CHECK && colon != NULL)
+    if ((event == SOFTEUICC_CHECK || event == SOFTEUICC_TLS) && colon != NULL)
         add_text(to, "name", text, (size_t)(colon - text));
     if ((event == SOFTEUICC_CHECK || event == SOFTEUICC_NOTE) && open != NULL &&
         strpbrk(open, "0123456789") != NULL)

@@ -123,6 +123,11 @@ static const struct preset {
       { ADDRESSES },
       { { "operational.der", OP1 ",enabled" }, { "operational.der", OP2 ",ecall" } },
       true },
+    { "sgp33-ipae",
+      EIM_ID1 ", PROFILE_OPERATIONAL1 enabled, 2 disabled, the IPAe at work",
+      { ADDRESSES, { "ipae", "on" } },
+      { { "operational.der", OP1 ",enabled" }, { "operational.der", OP2 } },
+      true },
     { "pysim",
       "what pySim's own card tests take for their eUICC, with another EID",
       { { "atr", PYSIM_ATR },
@@ -150,10 +155,13 @@ bool preset_at(size_t n, struct softeuicc_preset_info *ret)
     return true;
 }
 
-static const struct preset *find(const char *name)
+/* NAME, or NAME and words behind a comma. */
+static const struct preset *find(const char *order)
 {
+    struct rd name = rd_of(order, strcspn(order, ","));
+
     for (size_t i = 0; i < N_ELEMS(presets); i++)
-        if (strcmp(presets[i].name, name) == 0)
+        if (rd_equal(rd_str(presets[i].name), name))
             return &presets[i];
     return NULL;
 }
@@ -266,8 +274,30 @@ static void take_settings(const struct preset *p, const struct softeuicc_new *ho
     o->how.n_settings = n;
 }
 
-static void take_profiles(const struct preset *p, const struct softeuicc_new *how,
-                          struct preset_order *o)
+/* The order's words go behind those of the preset's first profile: the last of a kind counts. */
+static int add_words(const struct preset *p, struct preset_order *o,
+                     char error[SOFTEUICC_ERROR_LEN])
+{
+    const char *more = strchr(o->how.preset, ',');
+
+    if (more == NULL)
+        return 0;
+    if (p->profiles[0].package == NULL) {
+        snprintf(error, SOFTEUICC_ERROR_LEN, "preset %s has no profile for words", p->name);
+        return ERR_INPUT;
+    }
+    size_t n = strlen(o->words[0]), m = strlen(more) + 1;
+    o->first_words = malloc(n + m);
+    if (o->first_words == NULL)
+        return ERR_NOMEM;
+    memcpy(o->first_words, o->words[0], n);
+    memcpy(o->first_words + n, more, m);
+    o->words[0] = o->first_words;
+    return 0;
+}
+
+static int take_profiles(const struct preset *p, const struct softeuicc_new *how,
+                         struct preset_order *o, char error[SOFTEUICC_ERROR_LEN])
 {
     size_t n = 0;
 
@@ -275,6 +305,7 @@ static void take_profiles(const struct preset *p, const struct softeuicc_new *ho
         o->words[n] = p->profiles[i].words;
         o->profiles[n++] = package_of(p->profiles[i].package);
     }
+    TRY(add_words(p, o, error));
     for (size_t i = 0; i < how->n_profiles; i++) {
         o->words[n] = how->profile_words != NULL ? how->profile_words[i] : NULL;
         o->profiles[n++] = how->profiles[i];
@@ -282,6 +313,7 @@ static void take_profiles(const struct preset *p, const struct softeuicc_new *ho
     o->how.profiles = o->profiles;
     o->how.profile_words = o->words;
     o->how.n_profiles = n;
+    return 0;
 }
 
 static int take_eims(const struct preset *p, const struct softeuicc_new *how, struct crypto *c,
@@ -315,7 +347,7 @@ int preset_write_out(const struct softeuicc_new *how, struct crypto *c, struct p
     }
     TRY(allocate(how, ret));
     take_settings(p, how, ret);
-    take_profiles(p, how, ret);
+    TRY(take_profiles(p, how, ret, error));
     return take_eims(p, how, c, ret, error);
 }
 
@@ -324,6 +356,7 @@ void preset_done(struct preset_order *o)
     free(o->settings);
     free(o->profiles);
     free(o->words);
+    free(o->first_words);
     free(o->eims);
     wr_done(&o->eim);
 }

@@ -16,6 +16,7 @@ struct preset_order {
     struct softeuicc_setting *settings;
     struct softeuicc_bytes *profiles;
     const char **words;
+    char *first_words; /* behind words[0], where the order has words for it; else NULL */
     struct softeuicc_bytes *eims;
     struct wr eim; /* what eims' first points to, where the preset has one */
 };

@@ -1,5 +1,5 @@
-/* secrets.h - what of the octets of APDUs does not go into a trace: PINs and PUKs, the answers of
- * AUTHENTICATE, the contents of the EFs that hold keys. */
+/* secrets.h - what of the octets of APDUs does not go into a trace: PINs, PUKs and the keys of
+ * PUT KEY, the answers of AUTHENTICATE, the contents of the EFs that hold keys. */
 #ifndef LIB_SECRETS_H
 #define LIB_SECRETS_H
 
@@ -8,7 +8,8 @@
 struct secrets {
     bool answer;              /* of the command that runs */
     bool rest[CHANNEL_COUNT]; /* what GET RESPONSE would give */
-    uint8_t channel, ins;     /* of the command that runs */
+    uint8_t channel, ins;     /* of the command that runs; CHANNEL_COUNT: its class is none */
+    struct rd waited;         /* for GET RESPONSE, before it ran; to compare, not to read */
 };
 
 /* A command: *ret_from and *ret_n say which of its octets are secret, 0 for none. */

@@ -30,7 +30,9 @@ struct softeuicc {
     struct faults faults;
 };
 
-_Static_assert((int)SOFTEUICC_NOTE == (int)TRACE_NOTE && (int)SOFTEUICC_PROACTIVE == (int)TRACE_CAT,
+_Static_assert((int)SOFTEUICC_NOTE == (int)TRACE_NOTE &&
+                   (int)SOFTEUICC_PROACTIVE == (int)TRACE_CAT &&
+                   (int)SOFTEUICC_TLS == (int)TRACE_TLS,
                "the public events are the internal ones");
 _Static_assert((int)SOFTEUICC_RESPONSE_MAX == (int)APDU_MAX_RESPONSE, "one longest response");
 _Static_assert((int)SOFTEUICC_ATR_MAX == (int)ATR_MAX_LEN, "one longest ATR");

@@ -44,6 +44,7 @@ enum softeuicc_event {
     SOFTEUICC_REQUEST,   /* an ES10 function: its name, and its request as a TLV */
     SOFTEUICC_ANSWER,    /* the same, and its answer */
     SOFTEUICC_PROACTIVE, /* a proactive command: its name and octets, as they are fetched */
+    SOFTEUICC_TLS,       /* a connection that ends in the card; never its keys or plain text */
 };
 
 /* text is a line without newline, for a command its name, for a response what its status word
@@ -74,7 +75,9 @@ struct softeuicc_bytes {
 
 /* How a card is made. */
 struct softeuicc_new {
-    const char *preset;  /* a name of softeuicc_preset_at(), or NULL; what follows adds to it */
+    /* A name of softeuicc_preset_at(), or NULL; what follows adds to it.  Behind the name and a
+     * comma may stand words as in profile_words, for the preset's first profile. */
+    const char *preset;
     const char *eid;     /* 32 digits; NULL: 89049032123451234512345678901235; "random" */
     const char *pki_dir; /* layout of SGP.26 v1; NULL: the test PKI that is compiled in */
     const struct softeuicc_setting *settings;

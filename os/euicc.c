@@ -1,6 +1,7 @@
 /* euicc.c - the card, and the path of an APDU through it. */
 #include "os/euicc.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,16 +29,35 @@ void euicc_done(struct euicc *e)
     nvm_close(&e->nvm);
 }
 
-bool euicc_cat_is_busy(const struct euicc *e)
+bool euicc_cat_is_made_busy(const struct euicc *e)
 {
     if (e->forced.cat_busy)
         trace_rule(&e->trace, "cat-busy on: a proactive session is said to go on");
-    return e->forced.cat_busy || cat_is_busy(&e->cat);
+    return e->forced.cat_busy;
+}
+
+bool euicc_cat_is_busy(const struct euicc *e)
+{
+    return euicc_cat_is_made_busy(e) || cat_is_busy(&e->cat);
 }
 
 int64_t euicc_time(const struct euicc *e)
 {
     return (int64_t)time(NULL) + e->forced.clock;
+}
+
+int64_t euicc_time_told(const struct euicc *e, int64_t told)
+{
+    enum { LONG_AGO = 1 };
+    int64_t seconds = told + e->forced.clock;
+
+    if (told == 0 || e->forced.clock == 0)
+        return told;
+    if (seconds < LONG_AGO)
+        seconds = LONG_AGO;
+    trace_rule(&e->trace, "clock %" PRId64 ": the terminal says %" PRId64 ", taken as %" PRId64,
+               e->forced.clock, told, seconds);
+    return seconds;
 }
 
 void euicc_close_session(struct euicc *e, uint8_t channel)

@@ -94,11 +94,14 @@ static inline void *euicc_state(const struct euicc *e, const struct applet *appl
     return registry_state(&e->registry, applet);
 }
 
-/* A proactive session is going on, or is said to be. */
+/* A proactive session is going on, or is said to be; the latter alone. */
 bool euicc_cat_is_busy(const struct euicc *e);
+bool euicc_cat_is_made_busy(const struct euicc *e);
 
-/* Seconds since 1970, as the card sees it. */
+/* Seconds since 1970, as the host has it, with the jump of struct forced. */
 int64_t euicc_time(const struct euicc *e);
+/* The same of a time that the terminal told; 0, unknown, stays 0. */
+int64_t euicc_time_told(const struct euicc *e, int64_t told);
 
 /* Closes a channel and what belongs to it. */
 void euicc_close_session(struct euicc *e, uint8_t channel);

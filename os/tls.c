@@ -429,6 +429,15 @@ bool tls_resumed(const struct tls *t)
     return t->state != TLS_HANDSHAKING && SSL_session_reused(t->ssl) == 1;
 }
 
+void tls_peer(const struct tls *t, char *ret, size_t size)
+{
+    const X509 *cert = SSL_get0_peer_certificate(t->ssl);
+
+    snprintf(ret, size, "none");
+    if (cert != NULL)
+        X509_NAME_oneline(X509_get_subject_name(cert), ret, (int)size);
+}
+
 static bool is_over(const struct tls *t)
 {
     return t->state == TLS_CLOSED || t->state == TLS_FAILED;

@@ -97,6 +97,9 @@ int tls_alert(const struct tls *t);
 /* "TLSv1.3 TLS_AES_128_GCM_SHA256", and whether a session was resumed. */
 void tls_describe(const struct tls *t, char *ret, size_t size);
 bool tls_resumed(const struct tls *t);
+/* The subject of the server's certificate, "/CN=eim.example.com"; octets that are no printable
+ * ASCII as \xHH. */
+void tls_peer(const struct tls *t, char *ret, size_t size);
 
 /* Octets from the channel, in any pieces.  Returns how many were taken: fewer only of a stream
  * whose plain text waits for tls_receive(), or all after the end.  Datagrams may come in pieces

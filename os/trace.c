@@ -67,6 +67,16 @@ void trace_commit(const struct trace *t, const char *fmt, ...)
     va_end(ap);
 }
 
+void trace_tls(const struct trace *t, const char *fmt, ...)
+{
+    if (t->fn == NULL)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    say(t, TRACE_TLS, fmt, ap);
+    va_end(ap);
+}
+
 int trace_fault(const struct trace *t, int err, const char *file, int line, const char *fmt, ...)
 {
     if (t == NULL || t->fn == NULL)

@@ -23,6 +23,7 @@ enum trace_event {
     TRACE_REQUEST,  /* text: an ES10 function; bytes: its whole request */
     TRACE_ANSWER,   /* the same, and its whole answer */
     TRACE_CAT,      /* text: a proactive command; bytes: as it is fetched */
+    TRACE_TLS,      /* a connection that ends in the card: version, suite, peer; alert and why */
 };
 
 typedef void trace_fn(void *ctx, enum trace_event event, const char *text, const uint8_t *bytes,
@@ -47,6 +48,7 @@ void trace_check(const struct trace *t, const char *fmt, ...) TRACE_PRINTF(2, 3)
 void trace_note(const struct trace *t, const char *fmt, ...) TRACE_PRINTF(2, 3);
 void trace_rule(const struct trace *t, const char *fmt, ...) TRACE_PRINTF(2, 3);
 void trace_commit(const struct trace *t, const char *fmt, ...) TRACE_PRINTF(2, 3);
+void trace_tls(const struct trace *t, const char *fmt, ...) TRACE_PRINTF(2, 3);
 
 /* Says where a fault arose and returns err, so that the origin reads
  *   return FAULT(trace, ERR_NVM, "sqlite: %s", reason); */

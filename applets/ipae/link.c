@@ -153,6 +153,7 @@ static int got_time(struct euicc *e, void *ctx, const struct cat_result *r)
 
     if (!r->done || !cat_get_date_time(r->tlvs, &l->now) || l->now < 0)
         l->now = 0;
+    l->now = euicc_time_told(e, l->now);
     if (l->stage != LINK_ASKING_TIME)
         return 0;
     link_find(e, l);

@@ -56,23 +56,37 @@ static bool is_untrusted(const struct tls *t)
     return (alert >= BAD && alert <= UNKNOWN) || alert == UNKNOWN_CA;
 }
 
+static void say_open(struct euicc *e, const struct link *l)
+{
+    static const char *const by[] = {
+        [TLS_TRUST_NOTHING] = "nothing",
+        [TLS_TRUST_SPKI] = "its public key",
+        [TLS_TRUST_CERTIFICATE] = "a certificate",
+        [TLS_TRUST_CI] = "a CI",
+    };
+    char suite[80], peer[160];
+
+    tls_describe(l->tls, suite, sizeof suite);
+    tls_peer(l->tls, peer, sizeof peer);
+    trace_tls(&e->trace, "%s: %s%s, certificate of %s, trusted by %s, %u up, %u down", l->peer.host,
+              suite, tls_resumed(l->tls) ? ", resumed" : "", peer, by[l->server.trust.kind],
+              l->count.up, l->count.down);
+}
+
 static void shake_hands(struct euicc *e, struct link *l)
 {
-    char suite[80];
-
     switch (tls_state(l->tls)) {
     case TLS_HANDSHAKING:
         break;
     case TLS_OPEN:
-        tls_describe(l->tls, suite, sizeof suite);
-        trace_note(&e->trace, "link to %s: %s%s, %u up, %u down", l->peer.host, suite,
-                   tls_resumed(l->tls) ? ", resumed" : "", l->count.up, l->count.down);
+        say_open(e, l);
         l->stage = LINK_EXCHANGING;
         if (l->protocol->connected != NULL)
             l->protocol->connected(e, l);
         l->protocol->begin(e, l);
         break;
     case TLS_FAILED:
+        trace_tls(&e->trace, "%s: %s", l->peer.host, tls_failure(l->tls));
         if (is_untrusted(l->tls))
             link_end(e, l, LINK_UNTRUSTED, "%s", tls_failure(l->tls));
         else
@@ -117,6 +131,8 @@ void link_turn(struct euicc *e, struct link *l)
     if (l->over || l->stage == LINK_LEAVING)
         return;
     if (tls_state(l->tls) == TLS_CLOSED || tls_state(l->tls) == TLS_FAILED) {
+        trace_tls(&e->trace, "%s: %s", l->peer.host,
+                  tls_state(l->tls) == TLS_FAILED ? tls_failure(l->tls) : "close_notify");
         if (l->stage == LINK_EXCHANGING)
             l->protocol->closed(e, l);
         else if (l->stage == LINK_IDLE)

@@ -99,11 +99,12 @@ int state_check_delete(struct euicc *e, const struct state_function *f,
 
 int state_check_refresh(const struct euicc *e, const struct state_function *f, bool refresh)
 {
+    if (!refresh)
+        return 0;
     /* What goes on may be the assistant's own: it has closed its channel, and REFRESH comes first
      * in the line. */
-    return refresh && !isdr_state(e)->within && euicc_cat_is_busy(e)
-               ? state_refuse(e, f, CAT_BUSY, "a proactive session is going on")
-               : 0;
+    bool busy = isdr_state(e)->within ? euicc_cat_is_made_busy(e) : euicc_cat_is_busy(e);
+    return busy ? state_refuse(e, f, CAT_BUSY, "a proactive session is going on") : 0;
 }
 
 /* --- the switch ------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -230,7 +231,7 @@ class CliTest(unittest.TestCase):
                 traces.append(trace.read())
         self.assertIn("> 00A40000023F0000 (SELECT)\n", traces[0])
         self.assertRegex(traces[0], r"(?m)^< ([0-9A-F]{2})+ \(.+\)$")
-        self.assertTrue(all(re.match(r"[<>!#*=%~]", line) for line in traces[0].splitlines()))
+        self.assertTrue(all(re.match(r"[<>!#*=%~@]", line) for line in traces[0].splitlines()))
         self.assertEqual(*traces)
         done = softeuicc("apdu", card, "--trace", "-", stdin="00A40000023F0000\n")
         self.assertIn("> 00A40000023F0000", done.stderr)
@@ -289,12 +290,20 @@ class CliTest(unittest.TestCase):
         pin, keys = "3035393138323736", "11" * 33
         auth = ("00880081221023553CBE9637A89D218AE64DAE47BF35"  # TS 35.208 4.3, set 1
                 "1055F328B43577B9B94A9FFAC354DFAFB3")
+        put = "112233445566778899AABBCCDDEEFF00"
+        context = "22" * 57
         stdin = (f"00200001 08{pin}\n002000 0A083535353535353535\n002400 01 10{pin}{pin}\n"
-                 f"002C0001 10{pin}{pin}\n002600 01 08{pin}\n{select_usim}\n00A40000026F08\n"
-                 f"00D6000021{keys}\n00B0000021\n00D6880021{keys}\n{auth}\n00C0000000\n{auth}00\n")
+                 f"002C0001 10{pin}{pin}\n002600 01 08{pin}\n00200001 07{pin}\nFF200001 08{pin}\n"
+                 f"80D80081 17 30 8810{put} 03010203\n{select_usim}\n00A40000026F08\n"
+                 f"00D6000021{keys}\n00B0000021\n00D6880021{keys}\n00D6880020{keys}\n"
+                 f"00DC01C439{context}\n00A220C43A01{context}\n"
+                 f"{auth}\n00C0000000\n{auth}\n00D600000512\n0020000108313233\n00C0000000\n"
+                 f"{auth}00\n")
         answers = softeuicc("apdu", card, stdin=stdin).stdout.splitlines()
-        self.assertRegex(answers[-1], "^D[BC].{28,}9000$")
-        secret = (pin, "3535353535353535", keys, answers[-2][:-4], answers[-1][:-4])
+        for n in (-1, -2, -6):
+            self.assertRegex(answers[n], "^D[BC].{28,}9000$")
+        secret = (pin, "3535353535353535", keys, put, context[:40], answers[-6][:-4],
+                  answers[-2][:-4], answers[-1][:-4])
         for format_ in ("text", "json"):
             done = softeuicc("apdu", card, "--trace", self.path("trace"), "--trace-format",
                              format_, "--pcap", self.path("capture"), stdin=stdin)
@@ -309,9 +318,18 @@ class CliTest(unittest.TestCase):
             for s in secret:
                 self.assertNotIn(s, text)
                 self.assertNotIn(s, octets)
-            done = softeuicc("apdu", card, "--trace", "-", "--trace-secrets", stdin=stdin)
-            for s in secret[:3]:
-                self.assertIn(s, done.stderr)
+            done = softeuicc("apdu", card, "--trace", self.path("trace"), "--trace-format",
+                             format_, "--pcap", self.path("capture"), "--trace-secrets",
+                             stdin=stdin)
+            answers = done.stdout.splitlines()
+            with open(self.path("trace"), encoding="utf-8") as trace:
+                text = trace.read()
+            with open(self.path("capture"), "rb") as capture:
+                octets = capture.read().hex().upper()
+            self.assertNotIn("secrets are FF", text)
+            for s in (*secret[:5], answers[-6][:-4], answers[-2][:-4], answers[-1][:-4]):
+                self.assertIn(s, text)
+                self.assertIn(s, octets)
 
     def test_faults_of_the_command_line(self):
         card = new_card(self.scratch.path, "--preset", "sgp23")
@@ -330,11 +348,38 @@ class CliTest(unittest.TestCase):
         done = softeuicc("apdu", card, "--fault", "cut-at commit", stdin=f"{SELECT_ISDR}\n"
                          "80E2910009BF3F0680046465667800\n")
         self.assertEqual(done.stdout.splitlines()[1], "")
+        done = softeuicc("apdu", card, "--fault", "cut-after 0", stdin=f"{SELECT_ISDR}\n"
+                         f"80E2910009BF3F0680046465667800\n{SELECT_ISDR}\n")
+        self.assertEqual([answer[-4:] for answer in done.stdout.splitlines()], ["9000", "", "9000"])
         events, _ = self.events(card, stdin)
         self.assertEqual([e for e in events if e["event"] == "rule"], [])
         self.refuses(2, "apdu", card, "--fault", "sw 80E2", saying="sw MATCH SW [COUNT]")
         self.refuses(2, "apdu", card, "--fault", "reset", saying="no fault")
         self.refuses(2, "run", card, "--fault", "nonsense", saying="no fault")
+
+    def test_faults_that_last(self):
+        disable = f"801000000EFFFFFFFFFFFFFFFFFFFFFFFFFFFF\n{SELECT_ISDR}\n80E2910003BF220000\n" \
+            "80E2910014BF3211A00C5A0A989209012143658709F58101FF00\n"
+        create = "00A40004023F0000\n0020000A083535353535353535\n" \
+            "00E0000018 6216 82024121 83026F11 8A0105 8B032F060A 80020004 8800\n"
+        def run(*rules):
+            card = new_card(self.scratch.path, "--preset", "sgp23-enabled", name=f"with {rules}")
+            faults = [word for rule in rules for word in ("--fault", rule)]
+            events, answers = self.events(card, create + disable, *faults)
+            return {e["text"] for e in events if e["event"] == "rule"}, answers
+        said, answers = run("full-memory on")
+        self.assertEqual(said, {"full-memory on: set", "full-memory on: nothing is free"})
+        self.assertEqual(answers[2], "6A84")
+        self.assertIn("820400000000", answers[5])
+        said, answers = run("cat-busy on", "clock 86400")
+        self.assertEqual(said, {"cat-busy on: set", "clock 86400: set",
+                                "cat-busy on: a proactive session is said to go on"})
+        self.assertEqual(answers[6], "BF32038001059000")
+        said, answers = run()
+        self.assertEqual(said, set())
+        self.assertEqual(answers[2], "9000")
+        self.assertNotIn("820400000000", answers[5])
+        self.assertEqual(answers[6], "BF3203800100910B")
 
     def test_control_document_is_what_help_prints(self):
         if CONTROL is None:
@@ -367,9 +412,41 @@ class CliTest(unittest.TestCase):
         self.refuses(1, "new", self.path("x"), "--preset", "nothing", saying="no preset nothing")
         self.assertFalse(os.path.exists(self.path("x")))
 
+    def shown(self, *preset):
+        card = new_card(self.scratch.path, "--preset", *preset, name=f"shown-{preset[0]}")
+        return json.loads(softeuicc("show", card, "--json").stdout)
+
+    def test_what_sets_presets_apart(self):
+        first = [p["ppr1"] for p in self.shown("sgp23-ppr1")["profiles"]]
+        second = [p["ppr2"] for p in self.shown("sgp23-ppr2")["profiles"]]
+        self.assertEqual((first, second), ([True, False], [True, False]))
+        self.assertEqual([p["class"] for p in self.shown("sgp23-test")["profiles"]],
+                         ["operational", "test"])
+        self.assertEqual(self.shown("sgp23-no-memory")["settings"]["max_profiles"], "1")
+        self.assertEqual(self.shown("sgp23-no-rat")["settings"]["rat"], "")
+        self.assertEqual(self.shown("sgp33-fallback")["iot"]["fallback_profile"],
+                         "8929901012345678913")
+        eim = self.shown("sgp33-enabled")["iot"]["eims"][0]
+        self.assertEqual((eim["fqdn"], eim["counter"]), ("eim.example.com", 0))
+        self.assertEqual(self.shown("sgp33-ipae")["settings"]["ipae"], "on")
+        card = new_card(self.scratch.path, "--preset", "sgp33-emergency", name="emergency")
+        done = softeuicc("apdu", card, stdin=f"{SELECT_ISDR}\n80E2910006BF5B0380010000\n")
+        self.assertTrue(done.stdout.splitlines()[1].startswith("BF5B03800100"), done.stdout)
+
+    def test_words_behind_a_preset(self):
+        profiles = self.shown("sgp23-two,nickname=me,name=Mine")["profiles"]
+        self.assertEqual([(p["nickname"], p["name"]) for p in profiles],
+                         [("me", "Mine"), ("", "Operational Profile Name 2")])
+        for order, why in (("sgp23-empty,nickname=me", "has no profile"),
+                           ("sgp23,nicknames=me", "a word behind it"),
+                           ("sgp,nickname=me", "no preset sgp")):
+            self.refuses(1, "new", self.path("x"), "--preset", order, saying=why)
+            self.assertFalse(os.path.exists(self.path("x")))
+
     def test_what_is_in_a_preset(self):
-        def profiles(name, *arguments):
-            card = new_card(self.scratch.path, "--preset", name, *arguments, name=name)
+        def profiles(preset, *arguments, name=None):
+            name = name or preset
+            card = new_card(self.scratch.path, "--preset", preset, *arguments, name=name)
             shown = json.loads(softeuicc("show", card, "--json").stdout)
             return card, [(p["iccid"], p["state"], p["name"], p["class"])
                           for p in shown["profiles"]]
@@ -379,7 +456,25 @@ class CliTest(unittest.TestCase):
         done = softeuicc("apdu", card, stdin=f"{SELECT_ISDR}\n80E2910003BF3C0000\n")
         self.assertIn(b"testsmdpplus1.example.com".hex().upper(), done.stdout)
         self.assertIn(b"testrootsmds.example.com".hex().upper(), done.stdout)
-        _, got = profiles("sgp23-two", "--profile", PROFILE)
+        one, two, three = "8929901012345678905", "8929901012345678913", "8929901012345678921"
+        tuak = "8900010000000000118"
+        for name, wanted in (
+                ("sgp23-empty", []), ("sgp23-enabled", [(one, True)]),
+                ("sgp23-two", [(one, True), (two, False)]),
+                ("sgp23-three", [(one, True), (two, False), (three, False)]),
+                ("sgp23-ppr1", [(one, True), (two, False)]),
+                ("sgp23-ppr2", [(one, False), (two, True)]),
+                ("sgp23-test", [(one, True), (tuak, False)]), ("sgp23-no-rat", [(one, False)]),
+                ("sgp23-no-memory", [(one, False)]), ("sgp33", [(one, False)]),
+                ("sgp33-eim", [(one, False)]), ("sgp33-enabled", [(one, True), (two, False)]),
+                ("sgp33-fallback", [(one, True), (two, False)]),
+                ("sgp33-emergency", [(one, True), (two, False)]),
+                ("sgp33-ipae", [(one, True), (two, False)])):
+            shown = self.shown(name)
+            self.assertEqual([(p["iccid"], p["state"] == "enabled") for p in shown["profiles"]],
+                             wanted, name)
+            self.assertEqual(shown["notifications_pending"], 0)
+        _, got = profiles("sgp23-two", "--profile", PROFILE, name="more")
         self.assertEqual([p[1] for p in got], ["enabled", "disabled", "disabled"])
         card, got = profiles("pysim")
         self.assertEqual(got, [("89000123456789012341", "enabled", "Operational Profile Name 1",
@@ -438,6 +533,28 @@ class CliTest(unittest.TestCase):
             self.assertEqual(packet[28:31], bytes((2, 4, 4)))
             self.assertEqual(packet[44:], command + answer)
         self.assertEqual(at, len(octets))
+
+    def test_pcap_has_a_command_that_got_no_answer(self):
+        card, capture = new_card(self.scratch.path), self.path("capture")
+        softeuicc("apdu", card, "--pcap", capture, "--fault", "mute 00A4",
+                  stdin=f"{SELECT_ISDR}\n00F2000000\n{SELECT_ISDR}\n")
+        with open(capture, "rb") as f:
+            octets = f.read()
+        select = bytes.fromhex(SELECT_ISDR)
+        self.assertEqual(octets.count(select), 2)
+        self.assertTrue(octets.endswith(select))
+        self.assertEqual(octets.count(struct.pack(">HH", 4729, 4729)), 3)
+
+    @unittest.skipIf(shutil.which("tshark") is None, "tshark is not installed")
+    def test_tshark_opens_the_capture(self):
+        card, capture = new_card(self.scratch.path), self.path("capture")
+        softeuicc("apdu", card, "--pcap", capture, stdin=f"{SELECT_ISDR}\n80F2000000\n")
+        done = subprocess.run(["tshark", "-r", capture, "-T", "fields", "-e", "gsmtap.type", "-e",
+                               "gsm_sim.apdu.ins"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = [line.split("\t") for line in done.stdout.splitlines()]
+        self.assertEqual([(int(kind, 0), int(ins, 0)) for kind, ins in rows],
+                         [(4, 0xA4), (4, 0xF2)])
 
     def test_doctor_without_pcscd_says_what_to_do(self):
         environment = {**os.environ, "PCSCLITE_CSOCK_NAME": self.path("nothing")}

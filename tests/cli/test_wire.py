@@ -196,6 +196,19 @@ class WireTest(unittest.TestCase):
         self.assertEqual(control.ask("clear"), "ok cleared")
         self.assertEqual(again.ask(ON + select)[-2:].hex(), "9000")
 
+    def test_the_clock_jumps_through_the_socket(self):
+        self.accept()
+        control = Control(self.control_path)
+        self.addCleanup(control.close)
+        def ahead():
+            return int(control.ask("status").split("time=")[1]) - int(time.time())
+        self.assertLess(abs(ahead()), 10)
+        self.assertEqual(control.ask("clock 86400"), "ok armed")
+        self.assertLess(abs(ahead() - 86400), 10)
+        self.assertEqual(control.ask("faults"), "ok clock 86400")
+        self.assertEqual(control.ask("clear"), "ok cleared")
+        self.assertLess(abs(ahead()), 10)
+
     def test_a_signal_ends_a_delay(self):
         reader = self.accept()
         control = Control(self.control_path)

@@ -277,7 +277,7 @@ class EapTest(unittest.TestCase):
         enabled = softeuicc("apdu", card, stdin=f"{SELECT_ISDR}\n{ENABLE}\n")
         self.assertEqual(enabled.stdout.split()[-1:], [ENABLED], enabled.stderr)
         self.running = RunningCard(card, "--reader", f"127.0.0.1:{self.pcscd.port}",
-                                   "--trace", "-")
+                                   "--trace", "-", "--trace-secrets")
         self.addCleanup(self.running.stop)
         self.client = Client()
         self.addCleanup(self.client.close)

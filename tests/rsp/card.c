@@ -47,6 +47,7 @@
 #include "os/err.h"
 #include "os/tlv.h"
 #include "tests/rsp/message.h"
+#include "tests/testlib/leak.h"
 
 enum {
     ANSWER_MAX = 1 << 20,
@@ -72,8 +73,7 @@ static void watch(void *ctx, enum softeuicc_event event, const char *text, const
 {
     struct card *card = ctx;
 
-    (void)bytes;
-    (void)n;
+    leak_watch(text, bytes, n);
     if (event == SOFTEUICC_CHECK)
         card->checks++;
     else if (event == SOFTEUICC_FAULT)

@@ -8,6 +8,7 @@
 
 #include "lab/util.h"
 #include "os/err.h"
+#include "tests/testlib/leak.h"
 
 enum {
     TAG_AUTHENTICATE_SERVER = 0xBF38,
@@ -190,6 +191,26 @@ void server_change_cert(struct server *s, struct wr *der, struct change change)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+/* What the card holds as well: its key, and K, OPc, PINs and PUKs of its profiles. */
+static void keep_secret(struct server *s)
+{
+    enum { AT_SCALAR = 7 }; /* RFC 5915 3 */
+    struct ec_key *key = read_key(s, "eUICC/SK_EUICC_ECDSA");
+    struct wr der;
+
+    wr_init_heap(&der, 256);
+    if (key != NULL && ec_key_write_der(s->c, key, &der) == 0)
+        leak_add(rd_of(der.p + AT_SCALAR, LEAK_MIN));
+    leak_add_hex("465B5CE8B199B49FAA5F0A2EE238A6BC");
+    leak_add_hex("CD63CB71954A9F4E48A5994E37A02BAF");
+    leak_add_hex("3131313131313131");
+    leak_add_hex("3232323232323232");
+    leak_add_hex("3535353535353535");
+    leak_add_hex("39393939FFFFFFFF");
+    wr_done(&der);
+    ec_key_free(&key);
+}
+
 void server_open(struct server *s, const char *pki_dir, enum curve curve, const char *seed)
 {
     struct wr der;
@@ -205,6 +226,7 @@ void server_open(struct server *s, const char *pki_dir, enum curve curve, const 
     s->ci_key = read_key(s, files[CERT_CI].key);
     wr_done(&der);
     wr_init_heap(&s->smdp_signature2, 128);
+    keep_secret(s);
     server_begin(s);
 }
 
@@ -515,14 +537,6 @@ static void content_done(struct content *c)
     wr_done(&c->replace_keys);
 }
 
-static void put_container(struct server *s, struct bsp *bsp, uint32_t container, uint8_t tag,
-                          struct rd plain, struct wr *ret)
-{
-    struct wr_mark m = tlv_open(ret, container);
-    ck_assert_int_eq(bsp_protect(s->c, bsp, tag, plain, ret), 0);
-    tlv_close(ret, m);
-}
-
 /* As a server would, or with a ReplaceSessionKeys of the test's. */
 static void put_protected(struct server *s, struct bsp *bsp, const struct bpp_plan *plan,
                           const struct content *content, struct wr *ret)
@@ -534,15 +548,9 @@ static void put_protected(struct server *s, struct bsp *bsp, const struct bpp_pl
     const struct bpp_content good = { .configure_isdp = wr_view(&content->configure),
                                       .metadata = wr_view(&content->metadata),
                                       .upp = wr_view(&content->upp),
-                                      .ppk = plan->ppk ? ppk : NULL };
-    if (plan->replace_keys == NULL) {
-        ck_assert_int_eq(bpp_protect(s->c, bsp, &good, ret), 0);
-        return;
-    }
-    put_container(s, bsp, 0xA0, TAG_BSP_COMMAND, good.configure_isdp, ret);
-    put_container(s, bsp, 0xA1, TAG_BSP_METADATA, good.metadata, ret);
-    put_container(s, bsp, 0xA2, TAG_BSP_COMMAND, wr_view(&content->replace_keys), ret);
-    put_container(s, bsp, 0xA3, TAG_BSP_PROFILE, good.upp, ret);
+                                      .ppk = plan->ppk ? ppk : NULL,
+                                      .replace_keys = wr_view(&content->replace_keys) };
+    ck_assert_int_eq(bpp_protect(s->c, bsp, &good, ret), 0);
 }
 
 void server_bind(struct server *s, const struct bpp_plan *plan, struct wr *ret)
@@ -560,6 +568,8 @@ void server_bind(struct server *s, const struct bpp_plan *plan, struct wr *ret)
     wr_init_heap(&isc, MESSAGE_MAX);
     wr_init_heap(&body, MESSAGE_MAX);
     put_isc(s, plan, &isc);
+    leak_add(rd_of(bsp.s_enc, sizeof bsp.s_enc));
+    leak_add(rd_of(bsp.s_mac, sizeof bsp.s_mac));
     put_protected(s, &bsp, plan, &content, &body);
     wr_clear(ret);
     bpp_join(wr_view(&isc), wr_view(&body), ret);

@@ -987,6 +987,27 @@ START_TEST(a_profile_is_enabled_at_once)
 }
 END_TEST
 
+/* A fault on demand: the card that talks itself takes itself for busy, and the eIM hears of it. */
+START_TEST(a_busy_cat_refuses_the_eim)
+{
+    static const char *const commands[] = { "cat-busy on", "clear" };
+    char reply[100];
+    struct tlv result;
+
+    open_at_work(1, INDIRECT);
+    for (size_t i = 0; i < N_ELEMS(commands); i++) {
+        ck_assert_int_eq(softeuicc_control(d.b.card.chip, commands[i], reply, sizeof reply), 0);
+        add(&d.eims[0], JOB_PACKAGE, ENABLE_3);
+        power_up();
+        ck_assert(all_done(&d.eims[0]));
+        ck_assert(message_has(wr_view(&d.eims[0].last), "BF51/A0/30/30/83", &result));
+        ck_assert_uint_eq(result.value.p[0], i == 0 ? 5 : 0);
+        bench_assert_profiles(&d.b, i == 0 ? "1+3-" : "1-3+");
+    }
+    close_desk();
+}
+END_TEST
+
 /* The device enables the Emergency Profile; nothing is done meanwhile, and it is told. */
 START_TEST(an_emergency_is_told)
 {
@@ -1167,6 +1188,7 @@ int main(void)
     suite_add(&s, it_waits_for_service_at_power_on);
     suite_add(&s, an_exchange_that_breaks_off_is_done_again);
     suite_loop(&s, a_profile_is_enabled_at_once, 2);
+    suite_add(&s, a_busy_cat_refuses_the_eim);
     suite_add(&s, an_emergency_is_told);
     suite_loop(&s, an_eim_is_asked_as_both_can, 5);
     suite_add(&s, outside_may_look_while_it_talks);

@@ -29,7 +29,7 @@ static void watch(void *ctx, enum trace_event event, const char *text, const uin
 
 static void open_card(void)
 {
-    const struct trace trace = { watch, NULL };
+    static const struct trace trace = { watch, NULL }; /* the storage keeps a pointer to it */
     struct nvm *nvm = nvm_open_memory(&trace);
 
     ck_assert_ptr_nonnull(nvm);

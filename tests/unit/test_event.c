@@ -1,12 +1,14 @@
 /* test_event.c - softeuicc_event_line: an event as a line of text or JSON, and its bounds. */
 #include <check.h>
 #include <cjson/cJSON.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/softeuicc.h"
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/leak.h"
 
 static void assert_line(enum softeuicc_event event, const char *text, const char *octets, bool json,
                         const char *want)
@@ -34,6 +36,7 @@ START_TEST(each_event_has_its_mark)
                 "= GetEID request: getEuiccData{tagList=5A}");
     assert_line(SOFTEUICC_ANSWER, "F", "30038101FF 0500", false, "= F answer: 30{81=FF} 5=");
     assert_line(SOFTEUICC_PROACTIVE, "REFRESH", "D000", false, "~ REFRESH D000");
+    assert_line(SOFTEUICC_TLS, "a.example: TLS: no", "", false, "@ a.example: TLS: no");
 }
 END_TEST
 
@@ -51,10 +54,24 @@ START_TEST(fields_are_ordered_and_those_without_a_value_left_out)
     assert_line(SOFTEUICC_NOTE, "", "", true, "{\"event\":\"note\",\"text\":\"\"}");
     assert_line(SOFTEUICC_RULE, "sw 80 9000: acts", "", true,
                 "{\"event\":\"rule\",\"text\":\"sw 80 9000: acts\"}");
+    assert_line(SOFTEUICC_TLS, "a.example: TLS: no", "", true,
+                "{\"event\":\"tls\",\"name\":\"a.example\",\"text\":\"a.example: TLS: no\"}");
     assert_line(SOFTEUICC_ANSWER, "F", "BF31038001 05", true,
                 "{\"event\":\"answer\",\"name\":\"F\",\"decoded\":[{\"tag\":\"BF31\",\"name\":"
                 "\"enableProfile\",\"in\":[{\"tag\":\"80\",\"name\":\"enableResult\",\"value\":"
                 "\"05\"}]}]}");
+}
+END_TEST
+
+START_TEST(a_name_depends_on_function_and_parent)
+{
+    assert_line(SOFTEUICC_REQUEST, "LoadEuiccPackage",
+                "BF5117 3015 80016D 5A0189 810107 A00A A3085A01988101FF0500", false,
+                "= LoadEuiccPackage request: euiccPackage{30{eimId=6D eidValue=89 counterValue=07 "
+                "psmoList{enable{iccid=98 81=FF rollbackFlag=}}}}");
+    assert_line(SOFTEUICC_ANSWER, "AuthenticateServer", "BF3808 3006 8001A1 830161", false,
+                "= AuthenticateServer answer: authenticateServer{30{transactionId=A1 "
+                "serverAddress=61}}");
 }
 END_TEST
 
@@ -139,6 +156,27 @@ START_TEST(text_that_is_no_utf8_is_made_some)
 }
 END_TEST
 
+START_TEST(what_is_said_makes_no_lines_of_its_own)
+{
+    assert_line(SOFTEUICC_NOTE, "a\n# b\r\x1B\x7F", "", false, "# a?# b???");
+    assert_line(SOFTEUICC_COMMAND, "a\n", "00", false, "> 00 (a?)");
+    assert_line(SOFTEUICC_REQUEST, "a\n", "", false, "= a? request: ");
+}
+END_TEST
+
+/* The watch that other tests have for secrets: it ends them. */
+START_TEST(a_leak_is_found)
+{
+    static const uint8_t octets[] = { 9, 1, 2, 3, 4, 5, 6, 0xA7, 8, 9 };
+
+    leak_add_hex("010203040506A7080000");
+    if (_i == 0)
+        leak_watch("", octets, sizeof octets);
+    else
+        leak_watch("key 010203040506a708", NULL, 0);
+}
+END_TEST
+
 START_TEST(the_longest_apdu_is_a_line)
 {
     uint8_t *apdu = calloc(1, SOFTEUICC_RESPONSE_MAX);
@@ -162,10 +200,13 @@ int main(void)
 
     tcase_add_test(cases, each_event_has_its_mark);
     tcase_add_test(cases, fields_are_ordered_and_those_without_a_value_left_out);
+    tcase_add_test(cases, a_name_depends_on_function_and_parent);
     tcase_add_test(cases, what_is_no_tlv_is_told_as_far_as_it_is);
     tcase_add_test(cases, trees_have_bounds);
     tcase_add_test(cases, a_long_value_says_how_long_it_is);
     tcase_add_test(cases, text_that_is_no_utf8_is_made_some);
+    tcase_add_test(cases, what_is_said_makes_no_lines_of_its_own);
+    tcase_add_loop_test_raise_signal(cases, a_leak_is_found, SIGABRT, 0, 2);
     tcase_add_test(cases, the_longest_apdu_is_a_line);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

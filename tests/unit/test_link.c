@@ -116,14 +116,26 @@ static int rested(struct euicc *card, void *ctx)
 
 static const struct trace no_trace;
 
-static void print(void *ctx, enum trace_event event, const char *text, const uint8_t *bytes,
-                  size_t n)
+static char told[4096]; /* about TLS, and faults on demand */
+
+static void listen(void *ctx, enum trace_event event, const char *text, const uint8_t *bytes,
+                   size_t n)
 {
+    size_t at = strlen(told);
+
     (void)ctx;
     (void)bytes;
     (void)n;
-    if (event == TRACE_CHECK || event == TRACE_NOTE || event == TRACE_FAULT)
+    if (event == TRACE_TLS || event == TRACE_RULE)
+        snprintf(told + at, sizeof told - at, "%s\n", text);
+    if (getenv("LOUD") != NULL &&
+        (event == TRACE_CHECK || event == TRACE_NOTE || event == TRACE_FAULT || event == TRACE_TLS))
         printf("    %s\n", text);
+}
+
+static void assert_told(const char *what)
+{
+    ck_assert_msg(strstr(told, what) != NULL, "'%s' is not in:\n%s", what, told);
 }
 
 /* The certificates are not looked at here. */
@@ -148,12 +160,12 @@ static void personalise(struct nvm *nvm)
 
 static void open_card(void)
 {
-    const struct trace loud = { print, NULL };
+    const struct trace trace = { listen, NULL };
     struct nvm *nvm = nvm_open_memory(&no_trace);
 
+    told[0] = '\0';
     personalise(nvm);
-    ck_assert_int_eq(
-        euicc_init(&e, nvm, c, getenv("LOUD") != NULL ? loud : no_trace, all, N_ELEMS(all)), 0);
+    ck_assert_int_eq(euicc_init(&e, nvm, c, trace, all, N_ELEMS(all)), 0);
     ck_assert_int_eq(euicc_power_on(&e), 0);
     terminal_init(&t, &e, server_crypto);
     for (size_t i = 0; i < TERMINAL_PEERS; i++)
@@ -824,6 +836,55 @@ START_TEST(the_date_is_checked_where_the_terminal_has_one)
 }
 END_TEST
 
+/* What the terminal tells is taken with the jump; a clock that nobody knows does not jump. */
+START_TEST(a_clock_that_jumps_changes_which_dates_are_good)
+{
+    static const struct {
+        const char *date, *said;
+        int64_t jump;
+        bool is_good;
+    } rows[] = {
+        { IN_2026, "clock 0", 0, true },
+        { IN_2026, "clock 94608000: the terminal says", 3 * 365 * 86400, false },
+        { IN_2030, "clock -126144000: the terminal says", -4 * 365 * 86400, true },
+        { IN_2026, ", taken as 1\n", INT64_C(-100) * 365 * 86400, false },
+        { NULL, "clock 94608000", 3 * 365 * 86400, true },
+    };
+    bool is_said = rows[_i].jump != 0 && rows[_i].date != NULL;
+
+    server.trust = (struct tls_trust){ .kind = TLS_TRUST_CERTIFICATE, .pinned = cert_der(ci.cert) };
+    use_name();
+    t.date = rows[_i].date;
+    e.forced.clock = rows[_i].jump;
+    ask();
+    if (rows[_i].is_good)
+        assert_ok("answer");
+    else
+        assert_outcome(LINK_UNTRUSTED, rows[_i].jump > 0 ? "expired" : "valid");
+    ck_assert_msg((strstr(told, rows[_i].said) != NULL) == is_said, "%s", told);
+    close_link();
+}
+END_TEST
+
+START_TEST(what_tls_does_is_told)
+{
+    peers[2].version = TLS1_3_VERSION;
+    if (_i == 0) {
+        ask();
+        assert_ok("answer");
+        assert_told(ADDRESS ": TLSv1.3 TLS_AES_128_GCM_SHA256, certificate of ");
+        assert_told("/CN=e, trusted by its public key, ");
+        close_link();
+    } else {
+        peers[2].party = &other;
+        fails(LINK_UNTRUSTED, "SGP.32 2.6.3");
+        assert_told(ADDRESS ": TLS: server's certificate: ");
+        assert_told("; alert ");
+        ck_assert_ptr_null(strstr(told, "TLSv1"));
+    }
+}
+END_TEST
+
 START_TEST(the_cis_of_the_card_are_trusted)
 {
     struct party dp = { 0 }, dp_of_other_ci = { 0 }, other_ci = { 0 };
@@ -1345,6 +1406,8 @@ int main(void)
     tcase_add_loop_test(tc, a_server_that_is_not_trusted_gets_nothing, 0, 2);
     tcase_add_test(tc, the_name_is_checked_with_a_certificate);
     tcase_add_loop_test(tc, the_date_is_checked_where_the_terminal_has_one, 0, 3);
+    tcase_add_loop_test(tc, a_clock_that_jumps_changes_which_dates_are_good, 0, 5);
+    tcase_add_loop_test(tc, what_tls_does_is_told, 0, 2);
     tcase_add_loop_test(tc, the_cis_of_the_card_are_trusted, 0, 3);
     tcase_add_test(tc, trust_in_nothing_is_none);
     tcase_add_loop_test(tc, tickets_make_the_next_connection_shorter, 0, 3);

@@ -12,6 +12,7 @@
 #include "os/err.h"
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/leak.h"
 
 #define KIC "200102030405060708090a0b0c0d0e0f"
 #define KID "201102030405060708090a0b0c0d0e0f"
@@ -173,8 +174,7 @@ static void watch(void *ctx, enum softeuicc_event event, const char *text, const
                   size_t n)
 {
     (void)ctx;
-    (void)bytes;
-    (void)n;
+    leak_watch(text, bytes, n);
     if (event == SOFTEUICC_CHECK || event == SOFTEUICC_FAULT) {
         checks++;
         snprintf(why, sizeof why, "%s", text);
@@ -258,6 +258,12 @@ static void open_with(struct rd package, const char *iccid)
 static void open_card(void)
 {
     struct wr package;
+
+    leak_add_hex(KIC);
+    leak_add_hex(KID);
+    leak_add_hex(KIK);
+    leak_add_hex("465B5CE8B199B49FAA5F0A2EE238A6BC"); /* K and OPc of our profile */
+    leak_add_hex("CD63CB71954A9F4E48A5994E37A02BAF");
 
     crypto = crypto_new(rd_of(NULL, 0));
     card_crypto = softeuicc_crypto_new(NULL);
@@ -857,6 +863,8 @@ static void put_keys(const char *p1p2, const char *version, bool right, const ch
 
     ck_assert_int_eq(crypto_random(crypto, new_kic, 16), 0);
     ck_assert_int_eq(crypto_random(crypto, new_kid, 16), 0);
+    leak_add(rd_of(new_kic, 16));
+    leak_add(rd_of(new_kid, 16));
     wr_init(&w, octets, sizeof octets);
     put_hex(&w, "80D8");
     put_hex(&w, p1p2);

@@ -1,11 +1,12 @@
-/* test_play.c - lab/play_octets, lab/play_tlv, lab/play_script: what scripts say, and where they
- * are wrong. */
+/* test_play.c - lab/play_octets, lab/play_tlv, lab/play_script, lab/play_words: what scripts say,
+ * and where they are wrong. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lab/play_script.h"
 #include "lab/play_tlv.h"
+#include "lab/play_words.h"
 #include "lab/report.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
@@ -19,6 +20,7 @@ static void set_up(void)
 
     names.n = 0;
     ck_assert(play_names_put(&names, "v", rd_of(value, sizeof value)));
+    ck_assert(play_names_put(&names, "id", rd_of((const uint8_t[]){ 0x98, 0xF2 }, 2)));
     ck_assert(play_names_put(&names, "seq", rd_of(number, sizeof number)));
 }
 
@@ -124,7 +126,8 @@ static const struct {
     { "*", NULL, false, 0 },
     { "9001 | 9000", "9000", true, 0 },
     { "{v} 9000", "01029000", true, 0 },
-    { "{!v} 9000", "01029000", false, 2 },
+    { "{!v} 9000", "01029000", false, 0 },
+    { "00 {!v} 9000", "0001029000", false, 1 },
     { "{!v} 9000", "01039000", true, 0 },
     { "'ab'", "6162", true, 0 },
     { "{iccid:8900010000000000019}", "980010000000000010F9", true, 0 },
@@ -190,8 +193,8 @@ END_TEST
 
 /* --- paths ----------------------------------------------------------------------------------- */
 
-static const char profiles[] = "BF2D 1C A01A E30B 5A0298F1 9F7001 00 9002AABB"
-                               "E30B 5A0298F2 9F7001 01 9002CCDD";
+static const char profiles[] = "BF2D 1E A01C E30C 5A0298F1 9F7001 00 9002AABB"
+                               "E30C 5A0298F2 9F7001 01 9002CCDD";
 
 static const struct {
     const char *predicate;
@@ -204,6 +207,8 @@ static const struct {
     { "BF2D/A0/E3(5A=98F2)/9F70 == 01", true },
     { "BF2D/A0/E3(5A=98F1)/9F70 is disabled", true },
     { "BF2D/A0/E3(5A=98F2)/9F70 is disabled", false },
+    { "BF2D/A0/E3(5A={id})/9F70 is enabled", true },
+    { "BF2D/A0/E3(5A={v}) exists", false },
     { "BF2D/A0/E3(5A=98F3) exists", false },
     { "BF2D/A0/E3(5A=98F3) absent", true },
     { "BF2D/A0/*/5A every 98FX", true },
@@ -237,6 +242,9 @@ static const char *const no_predicates[] = {
     "5A count x",
     "E3(5A exists",
     "E3(5A=1) exists",
+    "E3(5A={) exists",
+    "E3(5A={}) exists",
+    "E3(5A={v)} exists",
     "5A ~ 01",
     "1/2/3/4 exists",
     "00 exists",
@@ -271,10 +279,12 @@ static const struct {
     { "CMD 00A40\n", "t.sct:1:9: half an octet" },
     { "RST\n  CMD 00A4 (90)\n", "t.sct:2:15: a status word" },
     { "RST\nCMD 00A4 [00 (9000)\n", "t.sct:2:10: no ]" },
-    { "# one\n\nfetch 3\n", "t.sct:3:1: no such statement" },
+    { "# one\n\nfetchit 3\n", "t.sct:3:1: no such statement" },
+    { "defer 3\n", "t.sct:1:1: no such statement" },
     { "expect BF2D/A0 equals 3\n", "t.sct:1:16: one of exists" },
     { "es10 BF2E00 (9000\n", "t.sct:1:13: no )" },
     { "< 9000\n", "t.sct:1:1: an answer to nothing" },
+    { "es10 BF2E00\nmark\n< BF2E\n", "t.sct:3:1: an answer to nothing" },
     { "repeat 3\nreset\n", "t.sct:1:1: no end" },
     { "end\n", "t.sct:1:1: an end of nothing" },
     { "let 1 = 00\n", "t.sct:1:5: a variable" },
@@ -347,13 +357,91 @@ START_TEST(cases_carry_what_is_said_of_them)
 }
 END_TEST
 
+START_TEST(parts_of_either_follow_each_other)
+{
+    static const char text[] = "either\nreset\nor\nrepeat 2\nreset\nend\nor\nfetch\nend\n";
+    static const size_t blocks[][2] = { { 0, 2 }, { 2, 6 }, { 3, 5 }, { 6, 8 } };
+    struct play_script script;
+    struct lab_error e;
+
+    ck_assert_msg(read(text, &script, &e) == 0, "%s", e.text);
+    const struct play_steps *steps = &script.cases[0].steps;
+    ck_assert_uint_eq(steps->n, 9);
+    for (size_t i = 0; i < N_ELEMS(blocks); i++)
+        ck_assert_uint_eq(steps->at[blocks[i][0]].block, blocks[i][1]);
+    ck_assert_int_eq(steps->at[8].verb, PLAY_END);
+    play_script_free(&script);
+}
+END_TEST
+
+START_TEST(words_hold_what_variables_do)
+{
+    static const char text[] = "  a=x  {v}{seq+1} k={v} ";
+    struct wr octets;
+
+    struct play_arguments *w = play_arguments_read(text, &names, &error);
+    ck_assert_ptr_nonnull(w);
+    ck_assert_uint_eq(w->n, 3);
+    ck_assert_str_eq(play_word_value(w->at[0], "a"), "x");
+    ck_assert_ptr_null(play_word_value(w->at[0], "k"));
+    ck_assert_str_eq(w->at[1], "01020080");
+    ck_assert_str_eq(play_word_value(w->at[2], "k"), "0102");
+    ck_assert_ptr_eq(w->where[1], text + 7);
+    wr_init_heap(&octets, 64);
+    ck_assert_int_eq(play_words_octets(w, 1, 2, &octets, &error), 0);
+    ck_assert_uint_eq(octets.n, 4);
+    ck_assert_int_eq(play_word_octets(w, 1, 3, &octets, &error), ERR_INPUT);
+    ck_assert_int_eq(play_word_octets(w, 3, 0, &octets, &error), ERR_INPUT);
+    ck_assert_int_eq(play_word_octets(w, 0, 0, &octets, &error), ERR_INPUT);
+    wr_done(&octets);
+    play_arguments_free(w);
+    ck_assert_ptr_null(play_arguments_read("{none}", &names, &error));
+}
+END_TEST
+
+START_TEST(words_are_bounded)
+{
+    char text[4 * PLAY_MAX_WORDS] = "";
+
+    for (size_t i = 0; i < PLAY_MAX_WORDS; i++)
+        strcat(text, "a ");
+    ck_assert_ptr_null(play_arguments_read(text, &names, &error));
+}
+END_TEST
+
+static void count_code(void *ctx, enum code_list list, uint64_t code)
+{
+    size_t *found = ctx;
+
+    found[list] += 1 + code;
+}
+
+START_TEST(codes_are_found_wherever_they_stand)
+{
+    struct rd in = exact_copy("BF2B 24 A0 22"
+                              "BF37 0D BF27 0A A2 08 A1 06 800105 810108"
+                              "BF51 0F A0 0D 30 0B 30 03 830103 30 04 02 02 0003");
+    size_t found[CODES_ESIPA_CANCEL + 1] = { 0 };
+
+    play_codes_in(in, count_code, found);
+    ck_assert_uint_eq(found[CODES_BPP_COMMAND], 1 + 5);
+    ck_assert_uint_eq(found[CODES_ERROR_REASON], 1 + 8);
+    ck_assert_uint_eq(found[CODES_ENABLE], 1 + 3);
+    exact_free(&in);
+}
+END_TEST
+
 /* Each prefix of a script is read or refused, and nothing else. */
 START_TEST(any_prefix_of_a_script_does_no_harm)
 {
     static const char text[] = "# new: --set a=b\nsection s\ncase C t\nrepeat 2\nSWI 9000:\n"
                                "CMD 00A4 [01 XX] (9000)\nend\nes10 BF2D(5C(5A)) (9000)\n"
                                "< BF2D {a:2} ... | mute\nend\nlet x = {a} 'b'\n"
-                               "expect BF2D/A0/E3(5A=98)/9F70[1] == XX\ntake y A0/5A\nexit\n";
+                               "expect BF2D/A0/E3(5A=98)/9F70[1] == XX\ntake y A0/5A\n"
+                               "either\nexpect {x} 5A exists\nor\nfetch\nend\n"
+                               "respond 20 01 / B5(0100)\nload alter=1 {x}\nterminal seconds=1\n"
+                               "serve status=500 BF4F00\nwait 5\ncut-each\nverify-prepare {x}\n"
+                               "exit\nnobody reads this\n";
     struct play_script script;
     struct lab_error e;
 
@@ -401,6 +489,10 @@ int main(void)
     tcase_add_loop_test(cases, mistakes_are_told_with_line_and_column, 0, N_ELEMS(wrong));
     tcase_add_test(cases, annex_b_is_read_as_it_is);
     tcase_add_test(cases, cases_carry_what_is_said_of_them);
+    tcase_add_test(cases, parts_of_either_follow_each_other);
+    tcase_add_test(cases, words_hold_what_variables_do);
+    tcase_add_test(cases, words_are_bounded);
+    tcase_add_test(cases, codes_are_found_wherever_they_stand);
     tcase_add_test(cases, any_prefix_of_a_script_does_no_harm);
     tcase_add_test(cases, tlvs_are_decoded_for_reports);
     suite_add_tcase(suite, cases);

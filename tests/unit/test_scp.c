@@ -11,6 +11,7 @@
 #include "os/err.h"
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/leak.h"
 
 static struct crypto *crypto;
 
@@ -304,8 +305,7 @@ static void watch(void *ctx, enum softeuicc_event event, const char *text, const
                   size_t n)
 {
     (void)ctx;
-    (void)bytes;
-    (void)n;
+    leak_watch(text, bytes, n);
     if (event == SOFTEUICC_CHECK || event == SOFTEUICC_FAULT)
         snprintf(why, sizeof why, "%s", text);
 }
@@ -360,6 +360,9 @@ static void open_card(void)
     struct wr package;
     char error[SOFTEUICC_ERROR_LEN];
 
+    leak_add_hex(ENC);
+    leak_add_hex(MAC);
+    leak_add_hex(DEK);
     open_crypto();
     card_crypto = softeuicc_crypto_new(NULL);
     wr_init_heap(&package, PACKAGE_MAX);
@@ -420,6 +423,9 @@ static void initialize(const char *command, size_t n, struct wr *ret)
     kdf(ENC, NULL, 4, 128, context, host.enc);
     kdf(MAC, NULL, 6, 128, context, host.mac);
     kdf(MAC, NULL, 7, 128, context, host.rmac);
+    leak_add(rd_of(host.enc, sizeof host.enc));
+    leak_add(rd_of(host.mac, sizeof host.mac));
+    leak_add(rd_of(host.rmac, sizeof host.rmac));
     kdf(NULL, host.mac, 0, 64, context, host.card_cryptogram);
     kdf(NULL, host.mac, 1, 64, context, host.cryptogram);
     ck_assert_mem_eq(ret->p + 21, host.card_cryptogram, 8);
@@ -667,6 +673,7 @@ START_TEST(keys_are_put_under_scp03)
 
     hex(DEK, dek, 16);
     hex("A0A1A2A3A4A5A6A7A8A9AAABACADAEAF", key, 16);
+    leak_add(rd_of(key, sizeof key));
     memset(ones, 1, 16);
     ck_assert_int_eq(aes128_cbc_encrypt(crypto, dek, zero, key, 16, ciphered), 0);
     ck_assert_int_eq(aes128_encrypt_block(crypto, key, ones, ones), 0);
@@ -718,6 +725,7 @@ static void session_key(const char *text, uint8_t constant, uint8_t counter, uin
 
     hex(text, key, 16);
     des(key, 16, zero, data, 16, ret);
+    leak_add(rd_of(ret, 16));
 }
 
 /* INITIALIZE UPDATE and EXTERNAL AUTHENTICATE; the session keys, and the MAC of the latter. */
@@ -800,6 +808,7 @@ START_TEST(keys_are_put_under_scp02)
     open_scp02(0, 0x01, enc, mac_key, mac);
     session_key(DEK, 0x81, 0, dek);
     hex("A0A1A2A3A4A5A6A7A8A9AAABACADAEAF", key, 16);
+    leak_add(rd_of(key, sizeof key));
     hex("84D8000120 22 80 10", octets, 8);
     des(dek, 16, zero, key, 8, octets + 8);
     des(dek, 16, zero, key + 8, 8, octets + 16);
