@@ -165,7 +165,9 @@ int bpp_protect(struct crypto *c, struct bsp *bsp, const struct bpp_content *con
 {
     TRY(protect_sequence(c, bsp, TAG_FIRST_87, TAG_BSP_COMMAND, content->configure_isdp, ret));
     TRY(protect_sequence(c, bsp, TAG_SEQUENCE_88, TAG_BSP_METADATA, content->metadata, ret));
-    if (content->ppk != NULL)
+    if (content->replace_keys.n > 0)
+        TRY(protect_sequence(c, bsp, TAG_SECOND_87, TAG_BSP_COMMAND, content->replace_keys, ret));
+    else if (content->ppk != NULL)
         TRY(replace_keys(c, bsp, content->ppk, ret));
     return protect_sequence(c, bsp, TAG_SEQUENCE_86, TAG_BSP_PROFILE, content->upp, ret);
 }

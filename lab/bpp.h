@@ -53,6 +53,7 @@ struct bpp_content {
     struct rd metadata;       /* BF25, whole TLV */
     struct rd upp;            /* profile elements, one after the other */
     const uint8_t *ppk;       /* NULL: session keys; else BSP_KEYS_LEN octets as for bsp_init() */
+    struct rd replace_keys;   /* n > 0: this for ReplaceSessionKeys, and session keys go on */
 };
 
 /* firstSequenceOf87, sequenceOf88, [secondSequenceOf87,] sequenceOf86 under these keys. */

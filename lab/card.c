@@ -1,15 +1,20 @@
 /* card.c - the two ways from the lab to a card: PC/SC, or a card file in this process. */
-#include "lab/card.h"
+#include "lab/card_slot.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <winscard.h>
 
 #include "lib/softeuicc.h"
 #include "os/err.h"
 
-enum { SW_LEN = 2, READER_NAMES_MAX = 16384 };
+enum {
+    SW_LEN = 2,
+    READER_NAMES_MAX = 16384,
+    INSERTION_MS = 20000, /* pcscd looks for cards now and then */
+};
 
 struct card {
     /* 0 and *ret_n octets in response, or negative. */
@@ -18,10 +23,15 @@ struct card {
     int (*power_off)(struct card *card, struct lab_error *e);
     void (*close)(struct card *card);
     struct softeuicc *file;
+    struct card_slot *slot; /* where the card of a reader is, if it is ours */
     SCARDCONTEXT context;
     SCARDHANDLE handle;
     DWORD protocol;
     bool off, mute;
+    card_watch_fn *watch; /* NULL: nobody */
+    void *watch_ctx;
+    double seconds;
+    size_t commands;
     uint8_t response[CARD_RESPONSE_MAX];
 };
 
@@ -138,7 +148,7 @@ static int pcsc_transmit(struct card *card, struct rd command, size_t *ret_n, st
     LONG r = SCardTransmit(card->handle, pci, command.p, command.n, NULL, card->response, &n);
     if (r != SCARD_S_SUCCESS)
         return pcsc_fail(e, "SCardTransmit", r);
-    *ret_n = n;
+    *ret_n = card->slot != NULL && card_slot_was_mute(card->slot) ? 0 : n;
     return 0;
 }
 
@@ -190,6 +200,19 @@ static const char *choose_reader(const char *names, const char *wanted)
     return NULL;
 }
 
+/* Until the reader has seen its card. */
+static int pcsc_wait(struct card *card, const char *name, struct lab_error *e)
+{
+    SCARD_READERSTATE state = { .szReader = name, .dwCurrentState = SCARD_STATE_UNAWARE };
+    LONG r;
+
+    while ((r = SCardGetStatusChange(card->context, INSERTION_MS, &state, 1)) == SCARD_S_SUCCESS &&
+           ((state.dwEventState & SCARD_STATE_PRESENT) == 0 ||
+            (state.dwEventState & SCARD_STATE_MUTE) != 0))
+        state.dwCurrentState = state.dwEventState & ~(DWORD)SCARD_STATE_CHANGED;
+    return r == SCARD_S_SUCCESS ? 0 : pcsc_fail(e, name, r);
+}
+
 static int pcsc_connect(struct card *card, const char *reader, struct lab_error *e)
 {
     char names[READER_NAMES_MAX];
@@ -201,6 +224,8 @@ static int pcsc_connect(struct card *card, const char *reader, struct lab_error 
     const char *name = choose_reader(names, reader);
     if (name == NULL)
         return lab_fail(e, "no reader called %s; the first is called %s", reader, names);
+    if (card->slot != NULL)
+        TRY(pcsc_wait(card, name, e));
     r = SCardConnect(card->context, name, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
                      &card->handle, &card->protocol);
     if (r != SCARD_S_SUCCESS) {
@@ -211,12 +236,15 @@ static int pcsc_connect(struct card *card, const char *reader, struct lab_error 
     return r == SCARD_S_SUCCESS ? 0 : pcsc_fail(e, name, r);
 }
 
-int card_open_reader(const char *reader, struct card **ret, struct lab_error *e)
+/* slot NULL: the card is somebody else's. */
+static int open_pcsc(struct card_slot *slot, const char *reader, struct card **ret,
+                     struct lab_error *e)
 {
     struct card *card = calloc(1, sizeof *card);
 
     if (card == NULL)
         return lab_fail(e, "out of memory");
+    card->slot = slot;
     card->transmit = pcsc_transmit;
     card->reset = pcsc_reset;
     card->power_off = pcsc_power_off;
@@ -235,6 +263,18 @@ int card_open_reader(const char *reader, struct card **ret, struct lab_error *e)
     return 0;
 }
 
+int card_open_reader(const char *reader, struct card **ret, struct lab_error *e)
+{
+    return open_pcsc(NULL, reader, ret, e);
+}
+
+int card_open_slot(struct card_slot *slot, const char *reader, const struct softeuicc_new *how,
+                   struct softeuicc_crypto *crypto, struct card **ret, struct lab_error *e)
+{
+    TRY(card_slot_insert(slot, how, crypto, e));
+    return open_pcsc(slot, reader, ret, e);
+}
+
 void card_close(struct card **card)
 {
     if (*card == NULL)
@@ -244,13 +284,43 @@ void card_close(struct card **card)
     *card = NULL;
 }
 
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void card_watch(struct card *card, card_watch_fn *watch, void *ctx)
+{
+    card->watch = watch;
+    card->watch_ctx = ctx;
+}
+
+double card_seconds(const struct card *card)
+{
+    return card->seconds;
+}
+
+size_t card_commands(const struct card *card)
+{
+    return card->commands;
+}
+
 int card_transmit(struct card *card, struct rd command, struct wr *ret_data, uint16_t *ret_sw,
                   struct lab_error *e)
 {
     size_t n = 0;
 
     card->mute = false;
-    TRY(card->transmit(card, command, &n, e));
+    double begin = now();
+    int r = card->transmit(card, command, &n, e);
+    card->seconds += now() - begin;
+    card->commands++;
+    if (card->watch != NULL)
+        card->watch(card->watch_ctx, command, rd_of(card->response, r == 0 ? n : 0));
+    TRY(r);
     card->mute = n == 0;
     if (n == 0)
         return lab_fail(e, "the card is mute");
@@ -279,10 +349,11 @@ int card_power_off(struct card *card, struct lab_error *e)
 
 bool card_has_control(const struct card *card)
 {
-    return card->file != NULL;
+    return card->file != NULL || card->slot != NULL;
 }
 
 int card_control(struct card *card, const char *line, char *reply, size_t size)
 {
-    return softeuicc_control(card->file, line, reply, size);
+    return card->slot != NULL ? card_slot_control(card->slot, line, reply, size)
+                              : softeuicc_control(card->file, line, reply, size);
 }

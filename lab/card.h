@@ -17,11 +17,23 @@ struct softeuicc_new;
 struct softeuicc_crypto;
 int card_open_memory(const struct softeuicc_new *how, struct softeuicc_crypto *crypto,
                      struct card **ret, struct lab_error *e);
+/* The same in a reader of vpcd, and through PC/SC. */
+struct card_slot;
+int card_open_slot(struct card_slot *slot, const char *reader, const struct softeuicc_new *how,
+                   struct softeuicc_crypto *crypto, struct card **ret, struct lab_error *e);
 void card_close(struct card **card);
 
 /* One command APDU.  ret_data gets the response without its status word, which goes to ret_sw. */
 int card_transmit(struct card *card, struct rd command, struct wr *ret_data, uint16_t *ret_sw,
                   struct lab_error *e);
+
+/* Sees every command and its response, status word included; none: the card was mute. */
+typedef void card_watch_fn(void *ctx, struct rd command, struct rd response);
+void card_watch(struct card *card, card_watch_fn *watch, void *ctx);
+
+/* What commands took so far, and how many they were. */
+double card_seconds(const struct card *card);
+size_t card_commands(const struct card *card);
 
 /* Whether the last command got no response at all. */
 bool card_is_mute(const struct card *card);

@@ -201,6 +201,17 @@ const char *code_name(enum code_list list, long code)
     return code == 0 ? "ok" : code == UNDEFINED_ERROR ? "undefinedError" : "unknown";
 }
 
+bool code_at(enum code_list list, size_t n, long *ret_code)
+{
+    for (size_t i = 0; i < N_ELEMS(codes); i++) {
+        if (codes[i].list != list || n-- > 0)
+            continue;
+        *ret_code = codes[i].code;
+        return true;
+    }
+    return false;
+}
+
 const struct package_element *package_element_of(uint32_t tag)
 {
     static const struct package_element elements[] = {

@@ -61,6 +61,9 @@ enum code_list {
  * not say otherwise is "ok" for 0 and "undefinedError" for 127. */
 const char *code_name(enum code_list list, long code);
 
+/* The n-th code of a list that has a name of its own, from 0; false behind the last. */
+bool code_at(enum code_list list, size_t n, long *ret_code);
+
 /* What an element of euiccResult is (SGP.32 2.11.2.1). */
 struct package_element {
     uint32_t tag;

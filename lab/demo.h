@@ -20,7 +20,7 @@
 #include "lab/coap_server.h"
 #include "lab/esipa_server.h"
 #include "lab/https.h"
-#include "lab/terminal.h"
+#include "lab/terminal_run.h"
 #include "lib/softeuicc.h"
 
 enum {
@@ -117,8 +117,7 @@ struct demo_bench {
     struct esipa_server esipa;
     struct https_server *https;
     struct coap_server *coap_server;
-    struct evdns_server_port *dns;
-    int dns_fd;
+    struct name_server *names;
 
     struct softeuicc_crypto *card_crypto;
     struct softeuicc *card;
@@ -126,11 +125,8 @@ struct demo_bench {
     char said[LAB_ERROR_LEN]; /* the last that the card's trace told */
     uint8_t response[SOFTEUICC_RESPONSE_MAX];
 
-    struct terminal *terminal;
+    struct terminal_run run;
     struct address_map map;
-    struct terminal_clock clock;
-    uint64_t born, skipped;
-    struct event *heartbeat;
     uint64_t bip;
     uint64_t resets;   /* that the network knows of */
     bool out_of_reach; /* the network of the operational profile is */
@@ -138,8 +134,6 @@ struct demo_bench {
 
 int demo_bench_open(struct demo_bench *b, struct lab_error *e);
 void demo_bench_close(struct demo_bench *b);
-
-uint64_t demo_here_ms(void);
 
 /* Does what is due; *ret_rests: card and terminal wait for a timer, nothing is on its way.
  * Negative with *e: the card failed, or it was told to end. */

@@ -5,16 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-#include <event2/dns.h>
-#include <event2/dns_struct.h>
-#include <event2/event.h>
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 #include "lab/demo.h"
 #include "lab/demo_profiles.h"
@@ -31,9 +22,7 @@
 static const char seed[] = "softeuicc-lab demo";
 
 enum {
-    DNS_TTL = 300,
     ATTACH_MS = 500,
-    HEARTBEAT_MS = 5,
     CONFIG_MAX = 16 * 1024,
     RULE_LEN = 64,
     SW_LEN = 2,
@@ -47,14 +36,6 @@ enum {
     TAG_SUPPORTED_PROTOCOL = 0x87, /* of an EimConfigurationData */
     BOTH_PROTOCOLS = 0x03,         /* eimRetrieveHttps, eimRetrieveCoaps */
 };
-
-uint64_t demo_here_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
@@ -246,41 +227,20 @@ static int factory_config(const struct demo_bench *b, struct wr *ret)
 
 /* --- DNS -------------------------------------------------------------------------------------- */
 
-static void on_dns(struct evdns_server_request *request, void *ctx)
+static void on_question(void *ctx, const char *name)
 {
-    enum { NO_ERROR = 0, NO_SUCH_NAME = 3 }; /* RFC 1035 4.1.1 */
     struct demo_bench *b = ctx;
-    struct in_addr address;
-    int result = NO_SUCH_NAME;
 
-    inet_pton(AF_INET, EIM_ADDRESS, &address);
-    for (int i = 0; i < request->nquestions; i++) {
-        const struct evdns_server_question *q = request->questions[i];
-        if (strcmp(q->name, EIM_NAME) != 0)
-            continue;
-        result = NO_ERROR;
-        if (q->type == EVDNS_TYPE_A)
-            evdns_server_request_add_a_reply(request, q->name, 1, &address, DNS_TTL);
-        demo_record_add(&b->record, DEMO_TERMINAL, DEMO_TERMINAL, 0, "DNS: %s", EIM_NAME);
-    }
-    evdns_server_request_respond(request, result);
+    demo_record_add(&b->record, DEMO_TERMINAL, DEMO_TERMINAL, 0, "DNS: %s", name);
 }
 
-static int serve_dns(struct demo_bench *b, uint16_t *ret_port, struct lab_error *e)
+static int serve_names(struct demo_bench *b, struct lab_error *e)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-    } at = { .v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
-    socklen_t n = sizeof at.v4;
+    const struct name_server_config config = {
+        .name = EIM_NAME, .address = EIM_ADDRESS, .asked = on_question, .ctx = b
+    };
 
-    b->dns_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (b->dns_fd < 0 || bind(b->dns_fd, &at.any, n) != 0 ||
-        getsockname(b->dns_fd, &at.any, &n) != 0)
-        return lab_fail(e, "no socket for DNS: %s", strerror(errno));
-    *ret_port = ntohs(at.v4.sin_port);
-    b->dns = evdns_add_server_port_with_base(https_events(b->https), b->dns_fd, 0, on_dns, b);
-    return b->dns != NULL ? 0 : lab_fail(e, "no DNS server");
+    return name_server_new(&config, https_events(b->https), &b->names, e);
 }
 
 /* --- the card --------------------------------------------------------------------------------- */
@@ -310,7 +270,7 @@ static void on_trace(void *ctx, enum softeuicc_event event, const char *text, co
     snprintf(b->said, sizeof b->said, "%s", text);
     tell_link(b, text);
     if (b->trace != NULL)
-        fprintf(b->trace, "%10.3f = %s\n", (double)b->clock.ms / 1000, text);
+        fprintf(b->trace, "%10.3f = %s\n", (double)b->run.clock.ms / 1000, text);
 }
 
 static int make_card(struct demo_bench *b, struct lab_error *e)
@@ -430,7 +390,7 @@ static void print_note(struct demo_bench *b, const struct terminal_note *note)
 
     if (b->trace == NULL || note->kind == NOTE_APDU)
         return;
-    fprintf(b->trace, "%10.3f %c %s%s%s", (double)b->clock.ms / 1000, marks[note->kind],
+    fprintf(b->trace, "%10.3f %c %s%s%s", (double)b->run.clock.ms / 1000, marks[note->kind],
             note->name != NULL ? note->name : "", note->name != NULL && note->text[0] ? ": " : "",
             note->text);
     if (note->kind == NOTE_RESPONSE)
@@ -473,57 +433,34 @@ static int map_port(struct demo_bench *b, const char *address, unsigned port, ui
     return address_map_add(&b->map, rule, e);
 }
 
-static void on_heartbeat(evutil_socket_t fd, short what, void *ctx)
-{
-    (void)fd;
-    (void)what;
-    (void)ctx;
-}
-
 static int make_terminal(struct demo_bench *b, struct lab_error *e)
 {
     enum { DNS_PORT = 53, HTTPS_PORT = 443 };
-    const struct timeval beat = { .tv_usec = HEARTBEAT_MS * 1000 };
     struct terminal_config config;
-    uint16_t dns = 0;
 
     terminal_config_init(&config);
     config.device.attach_ms = ATTACH_MS;
     config.device.poll_s = 0;
     config.base = https_events(b->https);
-    config.clock = &b->clock;
+    config.clock = &b->run.clock;
     config.card = (struct terminal_card){ transmit, reset, b };
     config.map = &b->map;
     config.note = on_note;
     config.ctx = b;
-    TRY(serve_dns(b, &dns, e));
-    TRY(map_port(b, DNS_ADDRESS, DNS_PORT, dns, e));
+    TRY(terminal_run_init(&b->run, config.base, e));
+    TRY(serve_names(b, e));
+    TRY(map_port(b, DNS_ADDRESS, DNS_PORT, name_server_port(b->names), e));
     TRY(map_port(b, EIM_ADDRESS, HTTPS_PORT, https_port(b->https), e));
     if (b->coap)
         TRY(map_port(b, EIM_ADDRESS, COAP_SERVER_PORT, coap_server_port(b->coap_server), e));
-    b->heartbeat = event_new(config.base, -1, EV_PERSIST, on_heartbeat, b);
-    if (b->heartbeat == NULL || event_add(b->heartbeat, &beat) != 0)
-        return lab_fail(e, "no event loop");
-    return terminal_new(&config, &b->terminal, e);
+    return terminal_new(&config, &b->run.terminal, e);
 }
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-static void set_clock(struct demo_bench *b)
-{
-    b->clock.ms = demo_here_ms() - b->born + b->skipped;
-}
-
 bool demo_bench_skip(struct demo_bench *b)
 {
-    uint64_t next = terminal_next_ms(b->terminal);
-
-    if (next == UINT64_MAX)
-        return false;
-    if (next > b->clock.ms)
-        b->skipped += next - b->clock.ms;
-    set_clock(b);
-    return true;
+    return terminal_run_skip(&b->run);
 }
 
 /* The networks around: what the terminal finds depends on the profile. */
@@ -533,7 +470,7 @@ static void find_network(struct demo_bench *b)
     bool lost = b->out_of_reach && strcmp(demo_enabled(card), DEMO_OPERATIONAL) == 0;
 
     cJSON_Delete(card);
-    terminal_set_service(b->terminal, lost ? SERVICE_NONE : SERVICE_NORMAL);
+    terminal_set_service(b->run.terminal, lost ? SERVICE_NONE : SERVICE_NORMAL);
 }
 
 void demo_bench_reach(struct demo_bench *b, bool in_reach)
@@ -542,51 +479,22 @@ void demo_bench_reach(struct demo_bench *b, bool in_reach)
     find_network(b);
 }
 
-static uint64_t count_apdus(const struct demo_bench *b)
-{
-    const struct terminal_count *c;
-    uint64_t all = 0;
-
-    for (size_t n = terminal_counts(b->terminal, &c); n > 0; n--)
-        all += c[n - 1].apdus;
-    return all;
-}
-
 int demo_bench_turn(struct demo_bench *b, bool *ret_rests, struct lab_error *e)
 {
-    struct event_base *base = https_events(b->https);
-    uint64_t before = count_apdus(b);
-
+    TRY(terminal_run_turn(&b->run, ret_rests, e));
+    if (terminal_resets(b->run.terminal) == b->resets)
+        return 0;
+    b->resets = terminal_resets(b->run.terminal);
+    if (b->out_of_reach)
+        find_network(b);
     *ret_rests = false;
-    set_clock(b);
-    event_base_loop(base, EVLOOP_NONBLOCK);
-    if (event_base_got_break(base))
-        return lab_fail(e, "told to end");
-    terminal_tick(b->terminal);
-    if (terminal_error(b->terminal) != NULL)
-        return lab_fail(e, "%s", terminal_error(b->terminal));
-    if (terminal_resets(b->terminal) != b->resets) {
-        b->resets = terminal_resets(b->terminal);
-        if (b->out_of_reach)
-            find_network(b);
-        return 0;
-    }
-    if (count_apdus(b) != before)
-        return 0;
-    if (terminal_state(b->terminal) == TERMINAL_IDLE && terminal_open_channels(b->terminal) == 0) {
-        *ret_rests = true;
-        return 0;
-    }
-    event_base_loop(base, EVLOOP_ONCE); /* until an octet comes, or the heartbeat */
-    return event_base_got_break(base) ? lab_fail(e, "told to end") : 0;
+    return 0;
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
 
 int demo_bench_open(struct demo_bench *b, struct lab_error *e)
 {
-    b->dns_fd = -1;
-    b->born = demo_here_ms();
     b->card_crypto = softeuicc_crypto_new(seed);
     if (b->card_crypto == NULL || !demo_record_init(&b->record))
         return lab_fail(e, "out of memory");
@@ -600,15 +508,11 @@ int demo_bench_open(struct demo_bench *b, struct lab_error *e)
 
 void demo_bench_close(struct demo_bench *b)
 {
-    terminal_free(&b->terminal);
+    terminal_free(&b->run.terminal);
     softeuicc_close(&b->card);
     softeuicc_crypto_free(&b->card_crypto);
-    if (b->heartbeat != NULL)
-        event_free(b->heartbeat);
-    if (b->dns != NULL)
-        evdns_close_server_port(b->dns);
-    if (b->dns_fd >= 0)
-        close(b->dns_fd);
+    terminal_run_done(&b->run);
+    name_server_free(&b->names);
     coap_server_free(&b->coap_server);
     https_free(&b->https);
     demo_smdp_stop(&b->smdp);

@@ -125,7 +125,7 @@ static bool was_said(const struct story *s, enum demo_party from, const char *te
 static int power_on(struct story *s, struct lab_error *e)
 {
     (void)e;
-    terminal_start(s->bench->terminal);
+    terminal_start(s->bench->run.terminal);
     return 0;
 }
 
@@ -276,7 +276,7 @@ static const struct step {
 static int run_step(struct story *s, const struct step *step, struct lab_error *e)
 {
     struct demo_bench *b = s->bench;
-    uint64_t here = demo_here_ms(), clock = b->clock.ms;
+    uint64_t here = here_ms(), clock = b->run.clock.ms;
     bool rests;
 
     s->before = ask(s, "SELECT coalesce(max(id), 0) FROM result WHERE eid = ? OR ?", 1);
@@ -284,7 +284,7 @@ static int run_step(struct story *s, const struct step *step, struct lab_error *
         TRY(step->begin(s, e));
     for (;;) {
         TRY(demo_bench_turn(b, &rests, e));
-        if (demo_here_ms() - here > HERE_MS)
+        if (here_ms() - here > HERE_MS)
             return lab_fail(e, "nothing comes of it within %d s", HERE_MS / 1000);
         if (!rests)
             continue;
@@ -294,7 +294,7 @@ static int run_step(struct story *s, const struct step *step, struct lab_error *
         cJSON_Delete(card);
         if (r == 0)
             return 0;
-        if (terminal_next_ms(b->terminal) - clock > step->most_ms || !demo_bench_skip(b))
+        if (terminal_next_ms(b->run.terminal) - clock > step->most_ms || !demo_bench_skip(b))
             return r;
     }
 }
@@ -304,7 +304,7 @@ static void take_counts(const struct demo_bench *b, struct demo_taken *ret)
 {
     const struct terminal_count *c;
 
-    for (size_t n = terminal_counts(b->terminal, &c); n > 0; n--)
+    for (size_t n = terminal_counts(b->run.terminal, &c); n > 0; n--)
         if (strcmp(c[n - 1].phase, ret->name) == 0)
             ret->air = c[n - 1];
 }
@@ -312,7 +312,7 @@ static void take_counts(const struct demo_bench *b, struct demo_taken *ret)
 static void tell_step(struct story *s, size_t i, struct demo_taken *ret)
 {
     struct demo_bench *b = s->bench;
-    uint64_t here = demo_here_ms(), clock = b->clock.ms, bip = b->bip;
+    uint64_t here = here_ms(), clock = b->run.clock.ms, bip = b->bip;
     struct lab_error e = { "" };
 
     *ret = (struct demo_taken){ .name = steps[i].name,
@@ -320,15 +320,15 @@ static void tell_step(struct story *s, size_t i, struct demo_taken *ret)
                                 .tale = steps[i].tale };
     b->record.step = i;
     b->said[0] = '\0';
-    terminal_phase(b->terminal, steps[i].name);
+    terminal_phase(b->run.terminal, steps[i].name);
     ret->holds = run_step(s, &steps[i], &e) == 0;
     if (!ret->holds)
         snprintf(ret->why, sizeof ret->why, "%.240s%s%.240s", e.text,
                  b->said[0] != '\0' ? "; the card said last: " : "", b->said);
     take_counts(b, ret);
     ret->bip = b->bip - bip;
-    ret->clock_ms = b->clock.ms - clock;
-    ret->here_ms = demo_here_ms() - here;
+    ret->clock_ms = b->run.clock.ms - clock;
+    ret->here_ms = here_ms() - here;
 }
 
 bool demo_story(struct demo_bench *b, FILE *out, struct demo_taken ret[DEMO_STEPS_MAX],

@@ -17,8 +17,9 @@ enum {
 
 struct play_options {
     const char *card, *reader; /* both NULL: cards are made as the scripts ask */
-    const char *pki;           /* NULL: the test PKI */
-    const char *profiles;      /* folder of NAME.der; NULL: none */
+    const char *vpcd;     /* those are put into this reader, HOST:PORT, which is called reader */
+    const char *pki;      /* NULL: the test PKI */
+    const char *profiles; /* folder of NAME.der; NULL: none */
     const char *only_case, *only_section;
     const char *const *options; /* O_E_NIST or !O_E_NIST; the last one about a name counts */
     size_t n_options;
@@ -26,6 +27,7 @@ struct play_options {
 
 struct softeuicc_crypto;
 struct smdpp;
+struct play_ipae;
 
 /* A model eIM of the script. */
 struct play_eim {
@@ -39,21 +41,28 @@ struct player {
     struct crypto *crypto;
     struct softeuicc_crypto *card_crypto;
     struct pki *pki;
-    struct cert *ci[2]; /* P-256 and brainpoolP256r1; NULL: the PKI has none */
-    struct smdpp *dp;   /* NULL until a download */
+    struct cert *ci[2];     /* P-256 and brainpoolP256r1; NULL: the PKI has none */
+    struct smdpp *dp;       /* NULL until a download */
+    struct play_ipae *ipae; /* of one case; NULL until its terminal, or an answer of its eIM */
     struct card *card;
-    const char *shared; /* what --card and --reader name; NULL: a card a case */
+    struct card_slot *slot; /* NULL: made cards are played in this process */
+    const char *shared;     /* what --card and --reader name; NULL: a card a case */
     /* of one case: */
     struct es10 es10; /* channel 0: not open */
     struct play_names names;
     struct wr last; /* the last answer */
     uint16_t sw;
-    bool mute;
+    bool mute, was_mute;  /* at the last command; ever since this was set to false */
+    uint8_t proactive[3]; /* command details of what was fetched last */
+    double card_seconds;  /* of the card, that cases have been told */
+    size_t card_commands;
     struct play_eim eims[PLAY_MAX_EIMS];
     size_t n_eims;
     struct cert *chains[PLAY_MAX_CHAINS]; /* CERT.EUICC, verified */
     size_t n_chains;
     char digest[PLAY_CONTROL_LEN];
+    size_t round; /* of cut-each */
+    bool cut_armed, cut_hit, cuts_each;
     struct report_case *record;
     struct report_step *step; /* NULL: nobody listens */
 };
@@ -76,17 +85,22 @@ int player_play(struct player *p, const struct play_script *script, struct repor
 /* Notes why the step differs, and returns PLAY_DIFFERS. */
 int play_differs(struct player *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* One APDU, logged; a mute card is PLAY_DIFFERS. */
+/* One APDU; a mute card is PLAY_DIFFERS. */
 int play_transmit(struct player *p, struct rd command, struct wr *ret, struct play_error *e);
 /* One ES10 request to the ISD-R, whose channel is opened if it is not: the answer in p->last, the
  * status word in p->sw. */
 int play_es10(struct player *p, struct rd request, struct play_error *e);
 /* The same; another status word than 9000 and 91xx is PLAY_DIFFERS. */
 int play_es10_ok(struct player *p, struct rd request, struct play_error *e);
+/* The same, aside: p->last and p->sw stay. */
+int play_ask(struct player *p, struct rd request, struct wr *ret, struct play_error *e);
 int play_open_isdr(struct player *p, struct play_error *e);
 
 /* p->last with the line "< WANTED" behind the statement. */
 int play_compare_last(struct player *p, const struct play_step *s, struct play_error *e);
+
+/* r, unless "< mute" is behind the statement and the card is. */
+int play_mute_is_wanted(struct player *p, const struct play_step *s, int r, struct play_error *e);
 
 /* A card as "new" asks for it (play_card.c). */
 int play_make_card(struct player *p, const struct play_case *common, const struct play_case *c,
@@ -94,10 +108,12 @@ int play_make_card(struct player *p, const struct play_case *common, const struc
 /* NULL when the options that the cases name are there, else the one that is not. */
 const char *play_missing_option(const struct play_options *options, const struct play_words *needs);
 
-/* play_model.c */
+/* play_eim.c, play_compute.c, play_smdpp.c, play_verify.c, play_ipae.c */
 typedef int play_runner(struct player *p, const struct play_step *s, struct play_error *e);
 play_runner play_run_eim, play_run_associate, play_run_package, play_run_compute;
-play_runner play_run_download, play_run_verify;
+play_runner play_run_download, play_run_load, play_run_verify, play_run_verify_prepare;
+play_runner play_run_terminal, play_run_wait, play_run_serve;
+void play_forget_ipae(struct player *p);
 void play_forget_models(struct player *p);
 
 #endif

@@ -164,6 +164,8 @@ static int take_option(struct player *p, struct order *o, const char *option, co
     }
     if (strcmp(option, "--eid") == 0)
         o->how.eid = value;
+    else if (strcmp(option, "--preset") == 0)
+        o->how.preset = value;
     else if (strcmp(option, "--pki") == 0)
         o->how.pki_dir = value;
     else
@@ -198,7 +200,9 @@ int play_make_card(struct player *p, const struct play_case *common, const struc
     if (r == 0)
         r = take_options(p, o, &c->options, e);
     if (r == 0)
-        r = card_open_memory(&o->how, p->card_crypto, &p->card, e);
+        r = p->slot == NULL
+                ? card_open_memory(&o->how, p->card_crypto, &p->card, e)
+                : card_open_slot(p->slot, p->options->reader, &o->how, p->card_crypto, &p->card, e);
     for (size_t i = 0; i < o->n_files; i++)
         wr_done(&o->files[i]);
     free(o);

@@ -20,7 +20,7 @@ enum {
 struct arguments {
     struct play_options play;
     const char *options[MAX_OPTIONS];
-    const char *junit, *tap, *json, *html;
+    const char *junit, *tap, *json, *html, *coverage;
     bool verbose, list, help;
 };
 
@@ -31,6 +31,8 @@ static void usage(FILE *out)
             "  --card FILE      play on this card\n"
             "  --reader NAME    play on the card in this PC/SC reader (name, part of it, number)\n"
             "                   without either: on cards made as the scripts ask\n"
+            "  --vpcd HOST:PORT put these cards into this reader of vpcd, and play over PC/SC;\n"
+            "                   --reader is its name then (default: Virtual PCD)\n"
             "  --case ID        only the case of this name\n"
             "  --section TEXT   only sections whose name begins so\n"
             "  --option NAME    the card has this option, such as O_E_NIST; !NAME: has not\n"
@@ -40,6 +42,7 @@ static void usage(FILE *out)
             "  --tap FILE       as TAP 14\n"
             "  --json FILE      as JSON, with every step\n"
             "  --html FILE      as a page to read\n"
+            "  --coverage FILE  a page of sections and observed result codes\n"
             "  --verbose        tell of cases that passed, too\n"
             "  --list           only list the cases\n"
             "  --help\n\n"
@@ -50,6 +53,7 @@ static void usage(FILE *out)
 enum {
     OPT_CARD = 1,
     OPT_READER,
+    OPT_VPCD,
     OPT_CASE,
     OPT_SECTION,
     OPT_OPTION,
@@ -59,6 +63,7 @@ enum {
     OPT_TAP,
     OPT_JSON,
     OPT_HTML,
+    OPT_COVERAGE,
     OPT_VERBOSE,
     OPT_LIST,
     OPT_HELP,
@@ -67,6 +72,7 @@ enum {
 static const struct option long_options[] = {
     { "card", required_argument, NULL, OPT_CARD },
     { "reader", required_argument, NULL, OPT_READER },
+    { "vpcd", required_argument, NULL, OPT_VPCD },
     { "case", required_argument, NULL, OPT_CASE },
     { "section", required_argument, NULL, OPT_SECTION },
     { "option", required_argument, NULL, OPT_OPTION },
@@ -76,6 +82,7 @@ static const struct option long_options[] = {
     { "tap", required_argument, NULL, OPT_TAP },
     { "json", required_argument, NULL, OPT_JSON },
     { "html", required_argument, NULL, OPT_HTML },
+    { "coverage", required_argument, NULL, OPT_COVERAGE },
     { "verbose", no_argument, NULL, OPT_VERBOSE },
     { "list", no_argument, NULL, OPT_LIST },
     { "help", no_argument, NULL, OPT_HELP },
@@ -90,6 +97,9 @@ static bool read_option(int option, const char *value, struct arguments *a)
         return true;
     case OPT_READER:
         a->play.reader = value;
+        return true;
+    case OPT_VPCD:
+        a->play.vpcd = value;
         return true;
     case OPT_CASE:
         a->play.only_case = value;
@@ -120,6 +130,9 @@ static bool read_option(int option, const char *value, struct arguments *a)
     case OPT_HTML:
         a->html = value;
         return true;
+    case OPT_COVERAGE:
+        a->coverage = value;
+        return true;
     case OPT_VERBOSE:
         a->verbose = true;
         return true;
@@ -141,10 +154,12 @@ static bool read_arguments(int argc, char **argv, struct arguments *a)
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
         if (!read_option(option, optarg, a))
             return false;
-    if (a->play.card != NULL && a->play.reader != NULL) {
-        fprintf(stderr, "softeuicc-lab play: --card or --reader, not both\n");
+    if (a->play.card != NULL && (a->play.reader != NULL || a->play.vpcd != NULL)) {
+        fprintf(stderr, "softeuicc-lab play: --card, or --reader and --vpcd\n");
         return false;
     }
+    if (a->play.vpcd != NULL && a->play.reader == NULL)
+        a->play.reader = "Virtual PCD";
     if (optind == argc && !a->help) {
         fprintf(stderr, "softeuicc-lab play: no script; see --help\n");
         return false;
@@ -267,13 +282,14 @@ static int write_reports(const struct arguments *a, const struct report *report,
                          struct lab_error *e)
 {
     bool busy = uses_stdout(a->junit) || uses_stdout(a->tap) || uses_stdout(a->json) ||
-                uses_stdout(a->html);
+                uses_stdout(a->html) || uses_stdout(a->coverage);
 
     report_text(report, a->verbose, busy ? stderr : stdout);
     TRY(write_report(a->junit, report_junit, report, e));
     TRY(write_report(a->tap, report_tap, report, e));
     TRY(write_report(a->json, report_json, report, e));
-    return write_report(a->html, report_html, report, e);
+    TRY(write_report(a->html, report_html, report, e));
+    return write_report(a->coverage, report_coverage, report, e);
 }
 
 static int list(const struct play_script *scripts, size_t n)
@@ -295,7 +311,9 @@ static int play_all(const struct arguments *a, const struct play_script *scripts
     if (p == NULL)
         return lab_fail(e, "out of memory");
     int r = player_init(p, &a->play, e);
-    report->card = strdup(p->shared != NULL ? p->shared : "cards made for each case");
+    report->card = strdup(p->shared != NULL ? p->shared
+                          : p->slot != NULL ? "cards made for each case, over PC/SC"
+                                            : "cards made for each case");
     for (size_t i = 0; i < n && r == 0; i++)
         r = player_play(p, &scripts[i], report, e);
     player_done(p);

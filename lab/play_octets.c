@@ -51,9 +51,13 @@ bool play_names_get(const struct play_names *names, const char *name, struct rd 
 {
     size_t i = find(names, name);
 
-    if (i < names->n)
+    if (name[0] == '\0' && names->last != NULL)
+        *ret = wr_view(names->last);
+    else if (i < names->n)
         *ret = wr_view(&names->at[i].value);
-    return i < names->n;
+    else
+        return false;
+    return true;
 }
 
 bool play_names_put(struct play_names *names, const char *name, struct rd value)
@@ -96,7 +100,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r';
 }
 
-/* What stands in braces: {name}, {!name}, {name:N}, {name+N}, {iccid:DIGITS}. */
+/* What stands in braces: nothing, {name}, {!name}, {name:N}, {name+N}, {iccid:DIGITS}. */
 struct braces {
     char name[PLAY_NAME_MAX];
     char sign; /* '!', ':', '+', or 0 */
@@ -124,6 +128,10 @@ static int read_braces(const char **at, struct braces *ret, struct play_error *e
     const char *begin = (*at)++;
 
     *ret = (struct braces){ .sign = 0 };
+    if (**at == '}') { /* the last answer */
+        (*at)++;
+        return 0;
+    }
     if (**at == '!') {
         ret->sign = '!';
         (*at)++;
@@ -473,17 +481,18 @@ static int read_pattern(const char **at, const struct play_names *names, struct 
     return p->half < 0 ? 0 : play_fail(e, *at, "half an octet before this");
 }
 
-static bool others_differ(const struct pattern *p, size_t piece, struct rd octets,
-                          const struct play_names *names)
+/* Where the octets are the very ones that they must not be; SIZE_MAX: nowhere. */
+static size_t same_as_other(const struct pattern *p, size_t piece, struct rd octets,
+                            const struct play_names *names)
 {
     for (size_t i = 0; i < p->n_captures; i++) {
         const struct capture *c = &p->captures[i];
         struct rd value;
         if (c->other && c->piece == piece && play_names_get(names, c->name, &value) &&
             rd_equal(value, rd_of(octets.p + c->from, c->n)))
-            return false;
+            return c->from;
     }
-    return true;
+    return SIZE_MAX;
 }
 
 /* How many octets of the piece fit at this place; all of them: it fits. */
@@ -509,12 +518,16 @@ struct search {
 static bool fits_at(struct search *s, struct pattern *p, size_t piece, size_t at)
 {
     struct rd rest = rd_of(s->octets.p + at, s->octets.n - at);
-    size_t n = fitting(p, piece, rest);
+    size_t n = fitting(p, piece, rest), same = SIZE_MAX;
 
+    s->work += n + 1;
+    if (n == p->pieces[piece].n)
+        same = same_as_other(p, piece, rest, s->names);
+    if (same != SIZE_MAX)
+        n = same;
     if (at + n > s->furthest)
         s->furthest = at + n;
-    s->work += n + 1;
-    if (n < p->pieces[piece].n || !others_differ(p, piece, rest, s->names))
+    if (n < p->pieces[piece].n || same != SIZE_MAX)
         return false;
     p->pieces[piece].at = at;
     return true;

@@ -29,6 +29,7 @@ struct play_names {
         struct wr value;
     } at[PLAY_MAX_NAMES];
     size_t n;
+    const struct wr *last; /* the last answer, {}; NULL: there is none yet */
 };
 void play_names_clear(struct play_names *names);
 bool play_names_get(const struct play_names *names, const char *name, struct rd *ret);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "certs/pki.h"
+#include "lab/card_slot.h"
 #include "lab/identity.h"
 #include "lab/play.h"
 #include "lab/play_tlv.h"
@@ -22,6 +23,7 @@ enum {
     MAX_STEPS_PLAYED = 2000000,
     MAX_GET_RESPONSES = 4096,
     MAX_NOTIFICATIONS = 512,
+    MAX_ROUNDS = 4096,
     NESTING = 8,
     SECONDS_OF_A_CASE = 600,
 };
@@ -50,40 +52,41 @@ static double seconds(void)
 
 /* --- APDUs ----------------------------------------------------------------------------------- */
 
-static void put_log(struct player *p, char mark, struct rd v, const uint16_t *sw)
+static void put_log(struct wr *log, const char *mark, struct rd v)
 {
     static const char digits[] = "0123456789ABCDEF";
-    struct wr *log = &p->step->log;
 
     if (log->n + 2 * v.n + 16 > REPORT_LOG_MAX)
         return; /* too long to be kept */
-    wr_put_u8(log, (uint8_t)mark);
-    wr_put_u8(log, ' ');
+    wr_put_rd(log, rd_str(mark));
     for (size_t i = 0; i < v.n; i++) {
         wr_put_u8(log, (uint8_t)digits[v.p[i] >> 4]);
         wr_put_u8(log, (uint8_t)digits[v.p[i] & 0xF]);
     }
-    for (int shift = 12; sw != NULL && shift >= 0; shift -= 4)
-        wr_put_u8(log, (uint8_t)digits[*sw >> shift & 0xF]);
     wr_put_u8(log, '\n');
+}
+
+/* What was said goes into the step. */
+static void watch(void *ctx, struct rd command, struct rd response)
+{
+    struct player *p = ctx;
+
+    p->was_mute = p->was_mute || response.n == 0;
+    if (p->step == NULL)
+        return;
+    put_log(&p->step->log, "> ", command);
+    put_log(&p->step->log, "< ", response);
 }
 
 int play_transmit(struct player *p, struct rd command, struct wr *ret, struct play_error *e)
 {
-    size_t before = ret->n;
-
-    p->record->n_apdus++;
-    put_log(p, '>', command, NULL);
     int r = card_transmit(p->card, command, ret, &p->sw, &e->e);
+
     p->mute = card_is_mute(p->card);
-    if (p->mute) {
-        p->es10.channel = 0;
-        put_log(p, '<', rd_str(""), NULL);
-        return play_differs(p, "the card is mute");
-    }
-    if (r == 0)
-        put_log(p, '<', rd_of(ret->p == NULL ? NULL : ret->p + before, ret->n - before), &p->sw);
-    return r;
+    if (!p->mute)
+        return r;
+    p->es10.channel = 0;
+    return play_differs(p, "the card is mute");
 }
 
 /* The same, with GET RESPONSE for what 61xx announces. */
@@ -150,6 +153,21 @@ int play_es10_ok(struct player *p, struct rd request, struct play_error *e)
 {
     TRY(play_es10(p, request, e));
     return is_good(p->sw) ? 0 : play_differs(p, "the status word is %04X", p->sw);
+}
+
+int play_ask(struct player *p, struct rd request, struct wr *ret, struct play_error *e)
+{
+    struct wr kept = p->last;
+    uint16_t sw = p->sw;
+
+    wr_init_heap(&p->last, REPORT_OCTETS_MAX);
+    int r = play_es10(p, request, e);
+    if (r == 0 && is_good(p->sw))
+        wr_put_rd(ret, wr_view(&p->last));
+    wr_done(&p->last);
+    p->last = kept;
+    p->sw = sw;
+    return r;
 }
 
 /* --- answers --------------------------------------------------------------------------------- */
@@ -224,32 +242,82 @@ static int run_power_off(struct player *p, const struct play_step *s, struct pla
     return card_power_off(p->card, &e->e);
 }
 
+/* FETCH what the last status word announces. */
+static int fetch(struct player *p, struct play_error *e)
+{
+    uint8_t command[] = { 0x80, 0x12, 0x00, 0x00, (uint8_t)p->sw };
+    struct tlv proactive, details;
+
+    if (p->sw >> 8 != 0x91)
+        return play_differs(p, "no proactive command waits: the last status word was %04X", p->sw);
+    wr_clear(&p->last);
+    TRY(play_transmit(p, rd_of(command, sizeof command), &p->last, e));
+    struct rd in = wr_view(&p->last);
+    if (tlv_expect(&in, 0xD0, &proactive) != 0 ||
+        (!tlv_find(proactive.value, 0x81, &details) &&
+         !tlv_find(proactive.value, 0x01, &details)) ||
+        details.value.n != sizeof p->proactive)
+        return play_differs(p, "what FETCH gives is no proactive command");
+    memcpy(p->proactive, details.value.p, sizeof p->proactive);
+    return 0;
+}
+
+/* TERMINAL RESPONSE to what was fetched last: result with its information, and further TLVs. */
+static int respond(struct player *p, struct rd result, struct rd tlvs, struct play_error *e)
+{
+    static const uint8_t devices[] = { 0x82, 0x81 };
+    uint8_t apdu[5 + BLOCK] = { 0x80, 0x14, 0x00, 0x00 };
+    struct wr w, nothing;
+    uint8_t room[BLOCK];
+
+    wr_init(&w, apdu + 5, BLOCK);
+    tlv_put(&w, 0x81, rd_of(p->proactive, sizeof p->proactive));
+    tlv_put(&w, 0x82, rd_of(devices, sizeof devices));
+    tlv_put(&w, 0x83, result);
+    wr_put_rd(&w, tlvs);
+    if (wr_failed(&w) != 0)
+        return play_fail(e, e->at, "a TERMINAL RESPONSE has at most %d octets", BLOCK);
+    apdu[4] = (uint8_t)w.n;
+    wr_init(&nothing, room, sizeof room);
+    TRY(play_transmit(p, rd_of(apdu, 5 + w.n), &nothing, e));
+    if (p->proactive[1] == 0x01)
+        p->es10.channel = 0; /* REFRESH: the ISD-R is selected anew */
+    return 0;
+}
+
 /* FETCH and TERMINAL RESPONSE until no proactive command waits (TS 51.013 B.2). */
 static int answer_proactive(struct player *p, struct play_error *e)
 {
+    static const uint8_t performed[] = { 0x00 };
     for (unsigned i = 0; p->sw >> 8 == 0x91 && i < MAX_FETCHES; i++) {
-        uint8_t fetch[] = { 0x80, 0x12, 0x00, 0x00, (uint8_t)p->sw };
-        uint8_t response[] = { 0x80, 0x14, 0x00, 0x00, 0x0C, 0x81, 0x03, 0x00, 0x00,
-                               0x00, 0x82, 0x02, 0x82, 0x81, 0x83, 0x01, 0x00 };
-        struct tlv command, details;
-        wr_clear(&p->last);
-        TRY(play_transmit(p, rd_of(fetch, sizeof fetch), &p->last, e));
-        struct rd in = wr_view(&p->last);
-        if (tlv_expect(&in, 0xD0, &command) != 0 ||
-            (!tlv_find(command.value, 0x81, &details) &&
-             !tlv_find(command.value, 0x01, &details)) ||
-            details.value.n != 3)
-            return play_differs(p, "what FETCH gives is no proactive command");
-        memcpy(response + 7, details.value.p, 3);
-        bool is_refresh = details.value.p[1] == 0x01;
-        struct wr nothing;
-        uint8_t room[64];
-        wr_init(&nothing, room, sizeof room);
-        TRY(play_transmit(p, rd_of(response, sizeof response), &nothing, e));
-        if (is_refresh)
-            p->es10.channel = 0; /* the ISD-R is selected anew */
+        TRY(fetch(p, e));
+        TRY(respond(p, rd_of(performed, sizeof performed), rd_of(NULL, 0), e));
     }
     return 0;
+}
+
+static int run_fetch(struct player *p, const struct play_step *s, struct play_error *e)
+{
+    TRY(fetch(p, e));
+    return s->wanted == NULL ? 0 : compare(p, s, wr_view(&p->last), false, e);
+}
+
+static int run_respond(struct player *p, const struct play_step *s, struct play_error *e)
+{
+    struct wr result, tlvs;
+
+    TRY(octets(p, s->arguments[0], rich, &result, e));
+    if (result.n == 0)
+        wr_put_u8(&result, 0x00);
+    int r = octets(p, s->arguments[1], rich, &tlvs, e);
+    if (r == 0) {
+        e->at = s->at;
+        r = respond(p, wr_view(&result), wr_view(&tlvs), e);
+        wr_done(&tlvs);
+    }
+    wr_done(&result);
+    wr_clear(&p->last);
+    return r == 0 && s->wanted != NULL ? compare_answer(p, s, wr_view(&p->last), e) : r;
 }
 
 static int run_terminal_profile(struct player *p, const struct play_step *s, struct play_error *e)
@@ -299,7 +367,7 @@ static int check_command(struct player *p, const struct play_step *s, struct pla
     return s->wanted == NULL ? 0 : compare_answer(p, s, wr_view(&p->last), e);
 }
 
-static int mute_is_wanted(struct player *p, const struct play_step *s, int r, struct play_error *e)
+int play_mute_is_wanted(struct player *p, const struct play_step *s, int r, struct play_error *e)
 {
     if (r != PLAY_DIFFERS || !p->mute || s->wanted == NULL)
         return r;
@@ -314,14 +382,14 @@ static int run_apdu(struct player *p, const struct play_step *s, struct play_err
     TRY(octets(p, s->arguments[0], rich, &command, e));
     wr_clear(&p->last);
     int r = play_transmit(p, wr_view(&command), &p->last, e);
-    bool fetch = r == 0 && s->arguments[1] != NULL && p->last.n == 0 && p->sw >> 8 == 0x61 &&
+    bool waits = r == 0 && s->arguments[1] != NULL && p->last.n == 0 && p->sw >> 8 == 0x61 &&
                  (status == NULL || !play_status_fits(status, p->sw));
-    if (fetch) {
+    if (waits) {
         uint8_t get_response[] = { command.p[0], 0xC0, 0x00, 0x00, (uint8_t)p->sw };
         r = exchange(p, rd_of(get_response, sizeof get_response), command.p[0], &p->last, e);
     }
     wr_done(&command);
-    return r == 0 ? check_command(p, s, e) : mute_is_wanted(p, s, r, e);
+    return r == 0 ? check_command(p, s, e) : play_mute_is_wanted(p, s, r, e);
 }
 
 static int run_send(struct player *p, const struct play_step *s, struct play_error *e)
@@ -333,7 +401,7 @@ static int run_send(struct player *p, const struct play_step *s, struct play_err
     int r = play_transmit(p, wr_view(&command), &p->last, e);
     wr_done(&command);
     if (r != 0)
-        return mute_is_wanted(p, s, r, e);
+        return play_mute_is_wanted(p, s, r, e);
     return s->wanted == NULL ? 0 : compare_answer(p, s, wr_view(&p->last), e);
 }
 
@@ -345,7 +413,7 @@ static int run_es10(struct player *p, const struct play_step *s, struct play_err
     int r = play_es10(p, wr_view(&request), e);
     wr_done(&request);
     if (r != 0)
-        return mute_is_wanted(p, s, r, e);
+        return play_mute_is_wanted(p, s, r, e);
     if (s->arguments[1] != NULL ? !play_status_fits(s->arguments[1], p->sw) : !is_good(p->sw))
         return play_differs(p, "the status word is %04X, not %s", p->sw,
                             s->arguments[1] != NULL ? s->arguments[1] : "9000 or 91XX");
@@ -361,13 +429,17 @@ static int run_select_isdr(struct player *p, const struct play_step *s, struct p
 
 static int run_expect(struct player *p, const struct play_step *s, struct play_error *e)
 {
+    const char *name = s->arguments[1];
+    struct rd about = wr_view(&p->last);
     struct play_verdict verdict;
 
-    TRY(play_predicate(s->arguments[0], wr_view(&p->last), &p->names, &verdict, e));
+    if (name != NULL && !play_names_get(&p->names, name, &about))
+        return play_fail(e, name, "there is no %s yet", name);
+    TRY(play_predicate(s->arguments[0], about, &p->names, &verdict, e));
     if (verdict.holds)
         return 0;
     wr_clear(&p->step->received);
-    wr_put_rd(&p->step->received, wr_view(&p->last));
+    wr_put_rd(&p->step->received, about);
     p->step->wanted = strdup(s->arguments[0]);
     return play_differs(p, "%s", verdict.why.text);
 }
@@ -393,7 +465,7 @@ static int run_take(struct player *p, const struct play_step *s, struct play_err
 {
     struct tlv t;
 
-    TRY(play_path_find(s->arguments[1], wr_view(&p->last), &t, e));
+    TRY(play_path_find(s->arguments[1], wr_view(&p->last), &p->names, &t, e));
     if (t.tag == 0) {
         wr_put_rd(&p->step->received, wr_view(&p->last));
         p->step->wanted = strdup(s->arguments[1]);
@@ -424,7 +496,7 @@ static int remove_notifications(struct player *p, struct play_error *e)
         uint8_t room[32];
         struct wr request;
         TRY(play_es10_ok(p, rd_of(list, sizeof list), e));
-        TRY(play_path_find("BF28/A0/BF2F/80", wr_view(&p->last), &t, e));
+        TRY(play_path_find("BF28/A0/BF2F/80", wr_view(&p->last), &p->names, &t, e));
         if (t.tag == 0)
             return 0;
         wr_init(&request, room, sizeof room);
@@ -486,6 +558,41 @@ static int run_cut_after(struct player *p, const struct play_step *s, struct pla
     return r;
 }
 
+/* In each round one write more gets through; run_step() sees what comes of it. */
+static int run_cut_each(struct player *p, const struct play_step *s, struct play_error *e)
+{
+    char line[64], reply[PLAY_CONTROL_LEN] = "";
+
+    if (p->cuts_each)
+        return play_fail(e, s->at, "one cut-each is enough for a case");
+    snprintf(line, sizeof line, "cut-after %zu", p->round);
+    int r = control(p, line, reply, e);
+    if (r == ERR_INPUT)
+        e->at = s->at;
+    p->cuts_each = p->cut_armed = r == 0;
+    return r;
+}
+
+/* Behind the statement that was to lose its power. */
+static int after_cut(struct player *p, int r, struct play_error *e)
+{
+    char reply[PLAY_CONTROL_LEN] = "";
+
+    p->cut_armed = false;
+    if (r != PLAY_DIFFERS || !p->mute) {
+        if (p->round == 0 && r == 0)
+            return play_differs(p, "nothing was written that could be cut off");
+        TRY(control(p, "clear", reply, e));
+        return r;
+    }
+    p->cut_hit = true;
+    p->step->why[0] = '\0';
+    p->es10.channel = 0;
+    p->mute = false;
+    wr_clear(&p->last);
+    return card_reset(p->card, CARD_COLD, &p->last, &e->e);
+}
+
 static int run_mark(struct player *p, const struct play_step *s, struct play_error *e)
 {
     (void)s;
@@ -526,18 +633,26 @@ static play_runner *const runners[PLAY_N_VERBS] = {
     [PLAY_ES10] = run_es10,
     [PLAY_SELECT_ISDR] = run_select_isdr,
     [PLAY_EXPECT] = run_expect,
+    [PLAY_FETCH] = run_fetch,
+    [PLAY_RESPOND] = run_respond,
+    [PLAY_LOAD] = play_run_load,
     [PLAY_LET] = run_let,
     [PLAY_TAKE] = run_take,
     [PLAY_VERIFY] = play_run_verify,
+    [PLAY_VERIFY_PREPARE] = play_run_verify_prepare,
     [PLAY_EIM] = play_run_eim,
     [PLAY_ASSOCIATE] = play_run_associate,
     [PLAY_PACKAGE] = play_run_package,
     [PLAY_COMPUTE] = play_run_compute,
     [PLAY_DOWNLOAD] = play_run_download,
+    [PLAY_TERMINAL] = play_run_terminal,
+    [PLAY_WAIT] = play_run_wait,
+    [PLAY_SERVE] = play_run_serve,
     [PLAY_REFRESH] = run_refresh,
     [PLAY_CLEAN] = run_clean,
     [PLAY_CONTROL] = run_control,
     [PLAY_CUT_AFTER] = run_cut_after,
+    [PLAY_CUT_EACH] = run_cut_each,
     [PLAY_MARK] = run_mark,
     [PLAY_CHANGED] = run_changed,
     [PLAY_UNCHANGED] = run_unchanged,
@@ -554,6 +669,21 @@ static enum report_status status_of(int r)
                                : REPORT_ERROR;
 }
 
+static void observe(void *ctx, enum code_list list, uint64_t code)
+{
+    struct player *p = ctx;
+
+    report_observe(p->record, list, code);
+}
+
+/* Whether p->last is the answer to this statement, and may hold result codes. */
+static bool has_answer(enum play_verb verb)
+{
+    return verb == PLAY_APDU || verb == PLAY_SEND || verb == PLAY_ES10 || verb == PLAY_PACKAGE ||
+           verb == PLAY_DOWNLOAD || verb == PLAY_LOAD || verb == PLAY_ASSOCIATE ||
+           verb == PLAY_CLEAN || verb == PLAY_TERMINAL || verb == PLAY_WAIT;
+}
+
 static int run_step(struct player *p, const struct play_step *s, struct lab_error *e)
 {
     char where[PLAY_PLACE_LEN];
@@ -565,7 +695,12 @@ static int run_step(struct player *p, const struct play_step *s, struct lab_erro
         return lab_fail(e, "out of memory");
     p->step->text = play_source_text(s->source, s->at);
     p->step->place = strdup(play_place(s->source, s->at, where));
+    bool armed = p->cut_armed && s->verb != PLAY_NOTE;
     int r = runners[s->verb](p, s, &error);
+    if (has_answer(s->verb))
+        play_codes_in(wr_view(&p->last), observe, p);
+    if (armed)
+        r = after_cut(p, r, &error);
     p->step->seconds = seconds() - begin;
     p->step->status = status_of(r);
     if (r == PLAY_DIFFERS && p->step->received.n == 0)
@@ -575,16 +710,74 @@ static int run_step(struct player *p, const struct play_step *s, struct lab_erro
                  play_place(s->source, error.at, where), error.e.text);
         lab_fail(e, "%s", p->step->why);
     }
+    p->step = NULL;
     return r;
 }
 
+/* Blocks that are open. */
 struct loops {
     struct {
         size_t begin;
         unsigned long left;
     } at[NESTING];
     size_t n;
+    struct {
+        size_t next; /* the part that is tried next, or the end */
+        size_t loops;
+    } either[NESTING];
+    size_t n_either;
 };
+
+static size_t end_of(const struct play_steps *steps, size_t i)
+{
+    while (steps->at[i].verb != PLAY_END)
+        i = steps->at[i].block;
+    return i;
+}
+
+/* A part of "either" begins. */
+static void begin_part(const struct play_steps *steps, struct loops *loops, size_t i)
+{
+    if (loops->n_either == NESTING)
+        return;
+    loops->either[loops->n_either].next = steps->at[i].block;
+    loops->either[loops->n_either++].loops = loops->n;
+}
+
+/* A statement differs: the index of the next part's first statement, if there is one. */
+static bool try_next_part(const struct play_steps *steps, struct loops *loops, size_t *ret)
+{
+    while (loops->n_either > 0) {
+        size_t next = loops->either[loops->n_either - 1].next;
+        loops->n = loops->either[--loops->n_either].loops;
+        if (steps->at[next].verb == PLAY_OR) {
+            begin_part(steps, loops, next);
+            *ret = next + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void end_repeat(const struct play_step *s, struct loops *loops, size_t *ret)
+{
+    if (loops->at[loops->n - 1].left == 0) {
+        loops->n--;
+    } else {
+        loops->at[loops->n - 1].left--;
+        *ret = s->block + 1;
+    }
+}
+
+static void begin_repeat(const struct play_step *s, struct loops *loops, size_t *ret)
+{
+    if (s->count == 0 || loops->n == NESTING) {
+        *ret = s->block + 1;
+    } else {
+        loops->at[loops->n].begin = *ret - 1;
+        loops->at[loops->n++].left = s->count - 1;
+    }
+}
 
 /* From the index of one statement to that of the next. */
 static void go_on(const struct player *p, const struct play_steps *steps, struct loops *loops,
@@ -597,19 +790,16 @@ static void go_on(const struct player *p, const struct play_steps *steps, struct
     if (s->verb == PLAY_SWITCH && !play_status_fits(s->arguments[0], p->sw)) {
         *ret = s->block + 1;
     } else if (s->verb == PLAY_REPEAT) {
-        if (s->count == 0 || loops->n == NESTING) {
-            *ret = s->block + 1;
-        } else {
-            loops->at[loops->n].begin = i;
-            loops->at[loops->n++].left = s->count - 1;
-        }
+        begin_repeat(s, loops, ret);
+    } else if (s->verb == PLAY_EITHER) {
+        begin_part(steps, loops, i);
+    } else if (s->verb == PLAY_OR) { /* the part before it holds */
+        *ret = end_of(steps, i);
     } else if (s->verb == PLAY_END && steps->at[s->block].verb == PLAY_REPEAT && loops->n > 0) {
-        if (loops->at[loops->n - 1].left == 0) {
-            loops->n--;
-        } else {
-            loops->at[loops->n - 1].left--;
-            *ret = s->block + 1;
-        }
+        end_repeat(s, loops, ret);
+    } else if (s->verb == PLAY_END && loops->n_either > 0 &&
+               (steps->at[s->block].verb == PLAY_EITHER || steps->at[s->block].verb == PLAY_OR)) {
+        loops->n_either--;
     }
 }
 
@@ -624,8 +814,10 @@ static int run_steps(struct player *p, const struct play_steps *steps, struct la
         if (++p->record->n_played > MAX_STEPS_PLAYED || seconds() - begin > SECONDS_OF_A_CASE)
             return lab_fail(e, "the case plays more than %d statements, or %d seconds",
                             MAX_STEPS_PLAYED, SECONDS_OF_A_CASE);
-        if (runners[s->verb] != NULL)
-            TRY(run_step(p, s, e));
+        int r = runners[s->verb] == NULL ? 0 : run_step(p, s, e);
+        if (r == PLAY_DIFFERS && try_next_part(steps, &loops, &i))
+            continue;
+        TRY(r);
         go_on(p, steps, &loops, &i);
     }
     return 0;
@@ -633,6 +825,7 @@ static int run_steps(struct player *p, const struct play_steps *steps, struct la
 
 static void forget(struct player *p)
 {
+    play_forget_ipae(p);
     play_forget_models(p);
     play_names_clear(&p->names);
     wr_clear(&p->last);
@@ -640,6 +833,19 @@ static void forget(struct player *p)
     p->mute = false;
     p->digest[0] = '\0';
     p->step = NULL;
+}
+
+/* What the APDUs of the case took. */
+static void take_card_time(struct player *p)
+{
+    if (p->card == NULL)
+        return;
+    double now = card_seconds(p->card);
+    size_t commands = card_commands(p->card);
+    p->record->card_seconds += now - p->card_seconds;
+    p->record->n_apdus += commands - p->card_commands;
+    p->card_seconds = p->shared != NULL ? now : 0;
+    p->card_commands = p->shared != NULL ? commands : 0;
 }
 
 /* A card of its own, or the shared one after a reset. */
@@ -651,12 +857,13 @@ static int begin_card(struct player *p, const struct play_script *script, const 
         TRY(play_make_card(p, &script->common, c, e));
         p->es10.card = p->card;
     }
+    card_watch(p->card, watch, p);
     wr_clear(&p->last);
     return card_reset(p->card, CARD_COLD, &p->last, e);
 }
 
-static int run_case(struct player *p, const struct play_script *script, const struct play_case *c,
-                    struct lab_error *e)
+static int run_round(struct player *p, const struct play_script *script, const struct play_case *c,
+                     struct lab_error *e)
 {
     int r = begin_card(p, script, c, e);
 
@@ -664,11 +871,33 @@ static int run_case(struct player *p, const struct play_script *script, const st
         r = run_steps(p, &script->common.steps, e);
     if (r == 0)
         r = run_steps(p, &c->steps, e);
-    if (p->shared != NULL && p->card != NULL && !p->mute)
+    if (p->card != NULL && !p->mute)
         es10_close(&p->es10);
-    if (p->shared == NULL)
-        card_close(&p->card);
     return r;
+}
+
+/* Once; with cut-each until nothing is cut off, only the last round's steps being kept. */
+static int run_case(struct player *p, const struct play_script *script, const struct play_case *c,
+                    struct lab_error *e)
+{
+    int r;
+
+    p->round = 0;
+    do {
+        p->cut_hit = p->cuts_each = p->cut_armed = false;
+        r = run_round(p, script, c, e);
+        bool again = r == 0 && p->cut_hit;
+        p->record->rounds = p->round + 1;
+        take_card_time(p);
+        play_forget_ipae(p);
+        if (p->shared == NULL)
+            card_close(&p->card);
+        if (!again)
+            break;
+        forget(p);
+        report_forget_steps(p->record);
+    } while (++p->round < MAX_ROUNDS);
+    return p->round < MAX_ROUNDS ? r : lab_fail(e, "cut-each: more than %d rounds", MAX_ROUNDS);
 }
 
 /* Why a case is not played; "" when it is. */
@@ -694,10 +923,25 @@ static void take_why(struct report_case *record, int r, const struct lab_error *
     const struct report_step *last =
         record->n_steps > 0 ? &record->steps[record->n_steps - 1] : NULL;
 
+    size_t n = 0;
+
+    if (r != 0 && record->rounds > 1)
+        n = (size_t)snprintf(record->why, sizeof record->why,
+                             "with a cut after %zu writes: ", record->rounds - 1);
     if (r < 0)
-        snprintf(record->why, sizeof record->why, "%s", e->text);
+        snprintf(record->why + n, sizeof record->why - n, "%s", e->text);
     else if (r != 0 && last != NULL)
-        snprintf(record->why, sizeof record->why, "%s", last->why);
+        snprintf(record->why + n, sizeof record->why - n, "%s", last->why);
+}
+
+/* A failure that the case says may be. */
+static void make_todo(struct report_case *record, const char *why)
+{
+    char failure[REPORT_WHY_LEN];
+
+    copy_text(record->why, failure, sizeof failure);
+    snprintf(record->why, sizeof record->why, "%.200s: %.300s", why, failure);
+    record->status = REPORT_TODO;
 }
 
 static char *join_words(const struct play_words *a, const struct play_words *b)
@@ -759,7 +1003,7 @@ static int play_case(struct player *p, const struct play_script *script, const s
         record->status = status_of(r);
         take_why(record, r, &why);
         if (record->status == REPORT_FAILED && c->todo != NULL)
-            record->status = REPORT_TODO;
+            make_todo(record, c->todo);
     }
     record->seconds = seconds() - begin;
     report_count(report, record);
@@ -805,6 +1049,7 @@ int player_init(struct player *p, const struct play_options *options, struct lab
 {
     *p = (struct player){ .options = options };
     wr_init_heap(&p->last, REPORT_OCTETS_MAX);
+    p->names.last = &p->last;
     p->crypto = crypto_new(rd_of(NULL, 0));
     p->card_crypto = softeuicc_crypto_new(NULL);
     if (p->crypto == NULL || p->card_crypto == NULL)
@@ -812,6 +1057,8 @@ int player_init(struct player *p, const struct play_options *options, struct lab
     TRY(identity_open_pki(options->pki, &p->pki, e));
     read_ci(p, CURVE_P256, &p->ci[0]);
     read_ci(p, CURVE_BRAINPOOL_P256R1, &p->ci[1]);
+    if (options->vpcd != NULL)
+        return card_slot_new(options->vpcd, &p->slot, e);
     p->shared = options->card != NULL ? options->card : options->reader;
     if (options->card != NULL)
         return card_open_file(options->card, &p->card, e);
@@ -822,6 +1069,7 @@ void player_done(struct player *p)
 {
     forget(p);
     card_close(&p->card);
+    card_slot_free(&p->slot);
     smdpp_free(&p->dp);
     cert_free(&p->ci[0]);
     cert_free(&p->ci[1]);

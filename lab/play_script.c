@@ -19,7 +19,7 @@ enum {
     MAX_CASES = 10000,
     MAX_WORDS = 256,
     MAX_INCLUDES = 8,
-    MAX_SOURCES = 64,
+    MAX_SOURCES = 4096,
     MAX_BLOCKS = 4,
     PATH_MAX_LEN = 4096,
 };
@@ -113,6 +113,7 @@ struct reader {
     size_t blocks[MAX_BLOCKS], n_blocks;
     bool label_open; /* the innermost block is a label of SWI */
     bool in_switch;
+    bool ends;      /* scriptor reads nothing behind exit */
     unsigned depth; /* of includes */
     struct play_error *e;
 };
@@ -152,6 +153,14 @@ static int add_words(struct reader *r, struct play_words *words, char *text)
         list[words->n++] = word;
     }
     return 0;
+}
+
+static void cut_blanks(char *line)
+{
+    size_t n = strlen(line);
+
+    while (n > 0 && strchr(" \t\r", line[n - 1]) != NULL)
+        line[--n] = '\0';
 }
 
 static char *skip_blanks(char *at)
@@ -205,6 +214,28 @@ static int some_octets(struct reader *r, char *argument, struct play_step *step)
     step->arguments[0] = argument;
     TRY(must_have(r, argument, "what is sent"));
     return check_octets(r, argument, rich, NULL);
+}
+
+static int perhaps_octets(struct reader *r, char *argument, struct play_step *step)
+{
+    step->arguments[0] = argument;
+    return check_octets(r, argument, rich, NULL);
+}
+
+/* "RESULT [INFORMATION] [/ TLVS]" */
+static int terminal_response(struct reader *r, char *argument, struct play_step *step)
+{
+    char *slash = strchr(argument, '/');
+
+    step->arguments[0] = argument;
+    step->arguments[1] = "";
+    if (slash != NULL) {
+        *slash = '\0';
+        cut_blanks(argument);
+        step->arguments[1] = skip_blanks(slash + 1);
+    }
+    TRY(check_octets(r, argument, rich, NULL));
+    return check_octets(r, step->arguments[1], rich, NULL);
 }
 
 /* From the closing character back to the text in brackets; ends the string there. */
@@ -263,10 +294,19 @@ static int es10_request(struct reader *r, char *argument, struct play_step *step
     return *at == '\0' ? 0 : play_fail(r->e, at, "not understood: %.20s", at);
 }
 
+/* "{NAME} PREDICATE", or about the last answer. */
 static int predicate(struct reader *r, char *argument, struct play_step *step)
 {
     step->arguments[0] = argument;
-    return play_predicate_check(argument, r->e);
+    if (*argument == '{') {
+        char *end = strchr(argument, '}');
+        if (end == NULL || end == argument + 1)
+            return play_fail(r->e, argument, "{NAME} PATH ...");
+        *end = '\0';
+        step->arguments[1] = argument + 1;
+        step->arguments[0] = skip_blanks(end + 1);
+    }
+    return play_predicate_check(step->arguments[0], r->e);
 }
 
 static int variable(struct reader *r, char **at, struct play_step *step)
@@ -307,7 +347,7 @@ static int name_and_path(struct reader *r, char *argument, struct play_step *ste
         return play_fail(r->e, at, "NAME PATH");
     *at = '\0';
     step->arguments[1] = skip_blanks(at + 1);
-    return play_path_find(step->arguments[1], rd_of(NULL, 0), &t, r->e);
+    return play_path_find(step->arguments[1], rd_of(NULL, 0), NULL, &t, r->e);
 }
 
 static int name_and_words(struct reader *r, char *argument, struct play_step *step)
@@ -353,14 +393,33 @@ static int close_block(struct reader *r, const char *at)
     return 0;
 }
 
+static int either(struct reader *r, char *argument, struct play_step *step)
+{
+    TRY(nothing(r, argument, step));
+    return open_block(r, step);
+}
+
+/* The part that ends here, and the next one. */
+static int other_part(struct reader *r, char *argument, struct play_step *step)
+{
+    struct play_step *steps = now(r)->steps.at;
+    size_t here = now(r)->steps.n - 1, begin = r->n_blocks > 0 ? r->blocks[r->n_blocks - 1] : here;
+
+    TRY(nothing(r, argument, step));
+    if (begin == here || (steps[begin].verb != PLAY_EITHER && steps[begin].verb != PLAY_OR))
+        return play_fail(r->e, step->at, "or without either");
+    steps[begin].block = here;
+    r->blocks[r->n_blocks - 1] = here;
+    return 0;
+}
+
 static int end_blocks(struct reader *r, const char *at)
 {
     if (r->in_switch && r->label_open)
         TRY(close_block(r, at));
     r->in_switch = r->label_open = false;
     if (r->n_blocks > 0)
-        return play_fail(r->e, now(r)->steps.at[r->blocks[r->n_blocks - 1]].at,
-                         "no end to this repeat");
+        return play_fail(r->e, now(r)->steps.at[r->blocks[r->n_blocks - 1]].at, "no end to this");
     return 0;
 }
 
@@ -487,21 +546,31 @@ static const struct statement {
     { "expect", PLAY_EXPECT, predicate, NULL },
     { "let", PLAY_LET, name_and_octets, NULL },
     { "take", PLAY_TAKE, name_and_path, NULL },
-    { "verify", PLAY_VERIFY, any_text, NULL },
+    { "fetch", PLAY_FETCH, nothing, NULL },
+    { "respond", PLAY_RESPOND, terminal_response, NULL },
+    { "load", PLAY_LOAD, some_text, NULL },
+    { "verify", PLAY_VERIFY, perhaps_octets, NULL },
+    { "verify-prepare", PLAY_VERIFY_PREPARE, some_octets, NULL },
     { "eim", PLAY_EIM, some_text, NULL },
     { "associate", PLAY_ASSOCIATE, some_text, NULL },
     { "package", PLAY_PACKAGE, some_text, NULL },
     { "compute", PLAY_COMPUTE, name_and_words, NULL },
     { "download", PLAY_DOWNLOAD, some_text, NULL },
+    { "terminal", PLAY_TERMINAL, any_text, NULL },
+    { "wait", PLAY_WAIT, a_number, NULL },
+    { "serve", PLAY_SERVE, any_text, NULL },
     { "refresh", PLAY_REFRESH, nothing, NULL },
     { "clean", PLAY_CLEAN, nothing, NULL },
     { "control", PLAY_CONTROL, some_text, NULL },
     { "cut-after", PLAY_CUT_AFTER, a_number, NULL },
+    { "cut-each", PLAY_CUT_EACH, nothing, NULL },
     { "mark", PLAY_MARK, nothing, NULL },
     { "changed", PLAY_CHANGED, nothing, NULL },
     { "unchanged", PLAY_UNCHANGED, nothing, NULL },
     { "note", PLAY_NOTE, any_text, NULL },
     { "repeat", PLAY_REPEAT, repeat, NULL },
+    { "either", PLAY_EITHER, either, NULL },
+    { "or", PLAY_OR, other_part, NULL },
 };
 
 /* --- lines ----------------------------------------------------------------------------------- */
@@ -509,6 +578,12 @@ static const struct statement {
 static bool is_digit(char c)
 {
     return isxdigit((unsigned char)c) != 0;
+}
+
+/* A digit, or X for any. */
+static bool is_symbol(char c)
+{
+    return is_digit(c) || c == 'X' || c == 'x';
 }
 
 static bool is_word(const char *at, const char *word)
@@ -530,14 +605,6 @@ static void cut_comment(char *line)
             return;
         }
     }
-}
-
-static void cut_blanks(char *line)
-{
-    size_t n = strlen(line);
-
-    while (n > 0 && strchr(" \t\r", line[n - 1]) != NULL)
-        line[--n] = '\0';
 }
 
 /* The next line, its comment gone; NULL at the end.  A \ at its end joins the next one. */
@@ -586,7 +653,7 @@ static bool continues(const struct reader *r)
     if (memchr(at, ':', strcspn(at, "\n")) != NULL)
         return false; /* a label of SWI */
     return *at == '[' || *at == '(' || *at == ']' ||
-           (is_digit(at[0]) && is_digit(at[1]) &&
+           (is_symbol(at[0]) && is_symbol(at[1]) &&
             strspn(at, "0123456789ABCDEFabcdefXx \t\r[](),") == strcspn(at, "\n#"));
 }
 
@@ -603,11 +670,25 @@ static void join_lines(struct reader *r, char *line, const char *argument, bool 
     }
 }
 
+/* Statements that compare what they are answered. */
+static bool has_answer(enum play_verb verb)
+{
+    static const enum play_verb verbs[] = {
+        PLAY_RESET, PLAY_APDU,    PLAY_SEND,     PLAY_ES10,    PLAY_FETCH,    PLAY_RESPOND,
+        PLAY_LOAD,  PLAY_PACKAGE, PLAY_DOWNLOAD, PLAY_CONTROL, PLAY_TERMINAL, PLAY_WAIT,
+    };
+
+    for (size_t i = 0; i < N_ELEMS(verbs); i++)
+        if (verbs[i] == verb)
+            return true;
+    return false;
+}
+
 static int wanted_line(struct reader *r, char *argument, const char *at)
 {
     struct play_steps *s = &now(r)->steps;
 
-    if (s->n == 0 || s->at[s->n - 1].wanted != NULL)
+    if (s->n == 0 || !has_answer(s->at[s->n - 1].verb) || s->at[s->n - 1].wanted != NULL)
         return play_fail(r->e, at, "an answer to nothing");
     TRY(play_wanted_check(argument, r->e));
     s->at[s->n - 1].wanted = argument;
@@ -660,6 +741,15 @@ static int end_line(struct reader *r, const char *line)
     return 0;
 }
 
+/* scriptor's lines; a first word such as "fetch" begins with digits, too. */
+static bool is_apdu(const char *line)
+{
+    size_t n = strspn(line, "0123456789ABCDEFabcdef");
+
+    return n >= 2 &&
+           (isdigit((unsigned char)line[0]) || (n % 2 == 0 && !isalnum((unsigned char)line[n])));
+}
+
 static int statement_line(struct reader *r, char *line)
 {
     for (size_t i = 0; i < N_ELEMS(statements); i++) {
@@ -669,12 +759,13 @@ static int statement_line(struct reader *r, char *line)
         char *argument = skip_blanks(line + strlen(s->word));
         if (s->verb == PLAY_APDU || s->verb == PLAY_TERMINAL_PROFILE)
             join_lines(r, line, argument, s->verb == PLAY_APDU);
+        r->ends = s->verb == PLAY_STOP && r->script->n == 0;
         if (s->verb == PLAY_RESET && r->in_switch && r->n_blocks == (r->label_open ? 1u : 0u))
             TRY(end_line(r, line));
         return s->says != NULL ? s->says(r, argument)
                                : add_statement(r, line, argument, s->verb, s->arguments);
     }
-    if (is_digit(line[0]) && is_digit(line[1]))
+    if (is_apdu(line))
         return add_statement(r, line, line, PLAY_APDU, command);
     return play_fail(r->e, line, "no such statement: %.*s", (int)strcspn(line, " \t"), line);
 }
@@ -712,12 +803,22 @@ static int read_lines(struct reader *r)
     char *line;
 
     r->next = r->source->work;
-    while ((line = take_line(r)) != NULL)
+    while ((line = take_line(r)) != NULL && !r->ends)
         TRY(read_line(r, line));
     return 0;
 }
 
 /* --- files ----------------------------------------------------------------------------------- */
+
+/* Reports are UTF-8; remarks in old scripts are what they are. */
+static void make_utf8(char *text, size_t n)
+{
+    if (rd_is_utf8(rd_of(text, n)))
+        return;
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] > 0x7F)
+            text[i] = '?';
+}
 
 static struct play_source *new_source(struct play_script *script, const char *path, struct rd text)
 {
@@ -740,7 +841,8 @@ static struct play_source *new_source(struct play_script *script, const char *pa
     s->n = text.n;
     if (text.n > 0) {
         memcpy(s->original, text.p, text.n);
-        memcpy(s->work, text.p, text.n);
+        make_utf8(s->original, text.n);
+        memcpy(s->work, s->original, text.n);
     }
     return s;
 }

@@ -22,27 +22,37 @@ enum play_verb {
     PLAY_SEND, /* "> OCTETS": the answer as a whole is compared */
     PLAY_ES10, /* octets; wanted status or NULL */
     PLAY_SELECT_ISDR,
-    PLAY_EXPECT, /* predicate */
-    PLAY_LET,    /* name, octets */
-    PLAY_TAKE,   /* name, path */
-    PLAY_VERIFY, /* words */
+    PLAY_FETCH,
+    PLAY_RESPOND,        /* result and TLVs; may be empty */
+    PLAY_LOAD,           /* words, octets among them */
+    PLAY_EXPECT,         /* predicate, a variable's name or NULL */
+    PLAY_LET,            /* name, octets */
+    PLAY_TAKE,           /* name, path */
+    PLAY_VERIFY,         /* octets; none: the last answer */
+    PLAY_VERIFY_PREPARE, /* octets of smdpSignature2 */
     PLAY_EIM,
     PLAY_ASSOCIATE,
     PLAY_PACKAGE,
     PLAY_COMPUTE,
     PLAY_DOWNLOAD,
+    PLAY_TERMINAL, /* words */
+    PLAY_WAIT,     /* number */
+    PLAY_SERVE,    /* status and octets; may be empty */
     PLAY_REFRESH,
     PLAY_CLEAN,
     PLAY_CONTROL,
     PLAY_CUT_AFTER,
+    PLAY_CUT_EACH,
     PLAY_MARK,
     PLAY_CHANGED,
     PLAY_UNCHANGED,
     PLAY_NOTE,
     PLAY_REPEAT, /* number */
     PLAY_SWITCH, /* SWI: label; what follows up to its end runs if the last status fits */
-    PLAY_END,    /* of repeat and of a label */
-    PLAY_STOP,   /* scriptor's exit */
+    PLAY_EITHER,
+    PLAY_OR,
+    PLAY_END,  /* of repeat, of a label, of either */
+    PLAY_STOP, /* scriptor's exit */
     PLAY_N_VERBS,
 };
 
@@ -54,8 +64,9 @@ struct play_step {
     const char *at;           /* the statement's text, in source */
     const char *arguments[3]; /* as the verb has them; "" or NULL when absent */
     const char *wanted;       /* of a line "< WANTED" behind it; NULL: none */
-    size_t block;             /* of repeat, a label and end: the index of the other end */
-    unsigned long count;      /* of repeat */
+    size_t block; /* of repeat and a label: its end; of either and or: the next part, or the end;
+                   * of an end: what it ends */
+    unsigned long count; /* of repeat */
 };
 
 struct play_steps {

@@ -16,13 +16,14 @@ enum {
 
 /* --- paths ----------------------------------------------------------------------------------- */
 
-/* E3, E3[1], E3(5A=98...), or * for any tag. */
+/* E3, E3[1], E3(5A=98...), E3(5A={name}), or * for any tag. */
 struct step {
     uint32_t tag;  /* 0: any */
     long index;    /* among those with this tag */
     uint32_t with; /* a child that it must have; 0: none */
     uint8_t value[FILTER_MAX];
     size_t n_value;
+    char name[PLAY_NAME_MAX]; /* of the variable that value is; "": none */
 };
 
 struct path {
@@ -74,6 +75,12 @@ static int read_filter(const char **at, struct step *step, struct play_error *e)
     TRY(read_tag(at, &step->with, e));
     if (**at != '=')
         return play_fail(e, *at, "(TAG=OCTETS)");
+    if ((*at)[1] == '{') {
+        size_t n = strcspn(*at + 2, "})");
+        if ((*at)[2 + n] != '}' || n == 0 || !copy_rd(rd_of(*at + 2, n), step->name, PLAY_NAME_MAX))
+            return play_fail(e, begin, "(TAG={NAME})");
+        *at += 2 + n;
+    }
     for ((*at)++; hex_digit(**at) >= 0 && hex_digit((*at)[1]) >= 0; *at += 2) {
         if (step->n_value == FILTER_MAX)
             return play_fail(e, begin, "more than %d octets", FILTER_MAX);
@@ -111,6 +118,27 @@ static int read_path(const char **at, struct path *ret, struct play_error *e)
     }
     if (**at != '\0' && **at != ' ' && **at != '\t')
         return play_fail(e, *at, "not understood in a path: %.20s", *at);
+    return 0;
+}
+
+/* What variables in filters hold; names NULL: only whether the path is well written. */
+static int resolve(struct path *path, const struct play_names *names, const char *where,
+                   struct play_error *e)
+{
+    struct rd value;
+
+    for (size_t i = 0; names != NULL && i < path->n; i++) {
+        struct step *step = &path->steps[i];
+        if (step->name[0] == '\0')
+            continue;
+        if (!play_names_get(names, step->name, &value))
+            return play_fail(e, where, "there is no %s yet", step->name);
+        if (value.n > FILTER_MAX)
+            return play_fail(e, where, "more than %d octets in %s", FILTER_MAX, step->name);
+        step->n_value = value.n;
+        if (value.n > 0)
+            memcpy(step->value, value.p, value.n);
+    }
     return 0;
 }
 
@@ -162,12 +190,15 @@ static void find_all(const struct path *path, struct rd in, struct found *ret)
     walk(path, 0, in, tags, ret);
 }
 
-int play_path_find(const char *path, struct rd in, struct tlv *ret, struct play_error *e)
+int play_path_find(const char *path, struct rd in, const struct play_names *names, struct tlv *ret,
+                   struct play_error *e)
 {
+    const char *at = path;
     struct found found;
     struct path p;
 
-    TRY(read_path(&path, &p, e));
+    TRY(read_path(&at, &p, e));
+    TRY(resolve(&p, names, path, e));
     find_all(&p, in, &found);
     *ret = found.n > 0 ? found.at[0] : (struct tlv){ .tag = 0 };
     return 0;
@@ -381,6 +412,7 @@ int play_predicate(const char *predicate, struct rd in, struct play_names *names
 
     *ret = (struct play_verdict){ .holds = false };
     TRY(read_predicate(predicate, &path, &asking, &q.argument, e));
+    TRY(resolve(&path, names, predicate, e));
     find_all(&path, in, &found);
     return asking->ask(&q, ret, e);
 }
@@ -503,29 +535,92 @@ static const struct {
     { 0xBF65, 0x80, CODES_DEFAULT_DP },
 };
 
-/* BF51/A0/30/30/83 and the like, and BF51/A1/30/02. */
-static const char *package_code_name(const uint32_t *tags, size_t n, uint64_t code)
+bool play_tag_is_constructed(uint32_t tag)
 {
-    if (n == 4 && tags[1] == 0xA1 && tags[3] == 0x02)
-        return code_name(CODES_EUICC_PACKAGE, (long)code);
-    if (n < 5 || tags[1] != 0xA0)
-        return NULL;
-    if (tags[4] == 0x02)
-        return code_name(CODES_TERMINATED, (long)code);
+    while (tag > 0xFF)
+        tag >>= 8;
+    return (tag & 0x20) != 0;
+}
+
+/* BF51/A0/30/30/83 and the like, and BF51/A1/30/02. */
+static bool package_code_list(const uint32_t *tags, size_t n, enum code_list *ret)
+{
+    bool failed = n == 4 && tags[1] == 0xA1 && tags[3] == 0x02;
+
+    if (!failed && (n < 5 || tags[1] != 0xA0))
+        return false;
+    *ret = failed ? CODES_EUICC_PACKAGE : CODES_TERMINATED;
+    if (failed || tags[4] == 0x02)
+        return true;
     const struct package_element *element = package_element_of(tags[4]);
     if (element == NULL || (n == 5 ? element->code_tag != 0 : element->code_tag != tags[n - 1]))
-        return NULL;
-    return code_name(element->codes, (long)code);
+        return false;
+    *ret = element->codes;
+    return true;
+}
+
+/* Results within RetrieveNotificationsList are told by their own tag. */
+static void unwrap(const uint32_t **tags, size_t *n)
+{
+    for (size_t i = 1; i + 1 < *n; i++) {
+        if ((*tags)[i] == 0xBF37 || (*tags)[i] == 0xBF51) {
+            *tags += i;
+            *n -= i;
+            return;
+        }
+    }
+}
+
+static bool code_list_of(const uint32_t *tags, size_t n, enum code_list *ret)
+{
+    if (n < 2)
+        return false;
+    unwrap(&tags, &n);
+    if (tags[0] == 0xBF51)
+        return package_code_list(tags, n, ret);
+    for (size_t i = 0; i < N_ELEMS(codes); i++) {
+        if (codes[i].outer == tags[0] && codes[i].inner == tags[n - 1]) {
+            *ret = codes[i].list;
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *play_code_name(const uint32_t *tags, size_t n_tags, uint64_t code)
 {
-    if (n_tags < 2 || code > 255)
-        return NULL;
-    if (tags[0] == 0xBF51)
-        return package_code_name(tags, n_tags, code);
-    for (size_t i = 0; i < N_ELEMS(codes); i++)
-        if (codes[i].outer == tags[0] && codes[i].inner == tags[n_tags - 1])
-            return code_name(codes[i].list, (long)code);
-    return NULL;
+    enum code_list list;
+
+    return code <= UINT8_MAX && code_list_of(tags, n_tags, &list) ? code_name(list, (long)code)
+                                                                  : NULL;
+}
+
+/* Where the walk through an answer is. */
+struct code_walk {
+    uint32_t tags[PLAY_MAX_STEPS];
+    play_code_fn *found;
+    void *ctx;
+};
+
+static void find_codes(struct code_walk *w, struct rd body, size_t depth)
+{
+    enum code_list list;
+    struct tlv t;
+    uint64_t v;
+
+    while (depth < PLAY_MAX_STEPS && body.n > 0 && tlv_get(&body, &t) == 0) {
+        w->tags[depth] = t.tag;
+        if (play_tag_is_constructed(t.tag))
+            find_codes(w, t.value, depth + 1);
+        else if (tlv_uint(t.value, &v) == 0 && v <= UINT8_MAX &&
+                 code_list_of(w->tags, depth + 1, &list))
+            w->found(w->ctx, list, v);
+    }
+}
+
+void play_codes_in(struct rd answer, play_code_fn *found, void *ctx)
+{
+    struct code_walk w = { .found = found, .ctx = ctx };
+
+    find_codes(&w, answer, 0);
 }

@@ -31,10 +31,24 @@ static void free_step(struct report_step *s)
     wr_done(&s->symbols);
 }
 
-static void free_case(struct report_case *c)
+void report_forget_steps(struct report_case *c)
 {
     for (size_t i = 0; i < c->n_steps; i++)
         free_step(&c->steps[i]);
+    c->n_steps = 0;
+}
+
+/* Earlier ones that differ are parts of "either" that did not hold. */
+const struct report_step *report_bad_step(const struct report_case *c)
+{
+    const struct report_step *last = c->n_steps > 0 ? &c->steps[c->n_steps - 1] : NULL;
+
+    return last != NULL && last->status != REPORT_PASSED ? last : NULL;
+}
+
+static void free_case(struct report_case *c)
+{
+    report_forget_steps(c);
     free(c->steps);
     free(c->id);
     free(c->title);
@@ -95,10 +109,25 @@ struct report_step *report_add_step(struct report_case *c)
     return s;
 }
 
+const char *report_section_of(const struct report_case *c)
+{
+    return c->section[0] != '\0' ? c->section : c->file;
+}
+
+void report_observe(struct report_case *c, enum code_list list, uint64_t code)
+{
+    for (size_t i = 0; i < c->n_codes; i++)
+        if (c->codes[i].list == list && c->codes[i].code == code)
+            return;
+    if (c->n_codes < REPORT_MAX_CODES)
+        c->codes[c->n_codes++] = (struct report_code){ list, (uint8_t)code };
+}
+
 void report_count(struct report *report, const struct report_case *c)
 {
     report->counts[c->status]++;
     report->seconds += c->seconds;
+    report->card_seconds += c->card_seconds;
 }
 
 /* --- TLVs as lines ---------------------------------------------------------------------------
@@ -190,13 +219,6 @@ static bool take_head(const struct decoder *d, size_t *at, size_t end, uint32_t 
     return n <= end - i;
 }
 
-static bool is_constructed(uint32_t tag)
-{
-    while (tag > 0xFF)
-        tag >>= 8;
-    return (tag & 0x20) != 0;
-}
-
 static void tell_tlv(struct report_line *line, uint32_t tag, size_t n)
 {
     const char *name = play_tag_name(tag);
@@ -219,7 +241,7 @@ static void decode(struct decoder *d, size_t at, size_t end, unsigned depth)
                 put_symbols(d->symbols + from, end - from, line->text, sizeof line->text);
             return;
         }
-        bool inside = is_constructed(tag) && depth < MAX_DEPTH;
+        bool inside = play_tag_is_constructed(tag) && depth < MAX_DEPTH;
         line = add_line(d, from, inside ? at : at + n, depth);
         if (line == NULL)
             return;

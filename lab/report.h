@@ -1,16 +1,18 @@
 /* report.h - what came of played scripts, and the forms in which it is told: text, JUnit XML,
- * TAP 14, JSON, HTML. */
+ * TAP 14, JSON, HTML, and what was covered. */
 #ifndef LAB_REPORT_H
 #define LAB_REPORT_H
 
 #include <stdio.h>
 
+#include "lab/codes.h"
 #include "lab/util.h"
 
 enum {
     REPORT_LOG_MAX = 256 * 1024, /* of one step's APDUs, as text */
     REPORT_OCTETS_MAX = 1024 * 1024,
     REPORT_MAX_STEPS = 20000, /* kept of one case; the others are counted */
+    REPORT_MAX_CODES = 64,    /* of one case */
     REPORT_WHY_LEN = LAB_ERROR_LEN,
 };
 
@@ -37,6 +39,12 @@ struct report_step {
     double seconds;
 };
 
+/* A result code that an answer had. */
+struct report_code {
+    enum code_list list;
+    uint8_t code;
+};
+
 struct report_case {
     char *id, *title, *section, *provenance, *ref, *needs, *file;
     unsigned line;
@@ -44,7 +52,10 @@ struct report_case {
     char why[REPORT_WHY_LEN];
     struct report_step *steps;
     size_t n_steps, room, n_played, n_apdus;
-    double seconds;
+    struct report_code codes[REPORT_MAX_CODES]; /* each once */
+    size_t n_codes;
+    size_t rounds;                /* that the case was played */
+    double seconds, card_seconds; /* all of it; what the card took for its APDUs */
 };
 
 struct report {
@@ -52,7 +63,7 @@ struct report {
     size_t n, room;
     size_t counts[REPORT_TODO + 1];
     char *card; /* what it was played on */
-    double seconds;
+    double seconds, card_seconds;
 };
 
 void report_init(struct report *report);
@@ -61,6 +72,11 @@ void report_free(struct report *report);
 /* A new case, or step, at the end; NULL without memory.  The pointer lives until the next call. */
 struct report_case *report_add_case(struct report *report);
 struct report_step *report_add_step(struct report_case *c);
+void report_observe(struct report_case *c, enum code_list list, uint64_t code);
+/* Steps are kept of the last round only. */
+void report_forget_steps(struct report_case *c);
+/* The step that the case ended with, unless it passed; NULL: there is none. */
+const struct report_step *report_bad_step(const struct report_case *c);
 void report_count(struct report *report, const struct report_case *c);
 
 /* 0, or -1 when writing failed. */
@@ -69,6 +85,7 @@ int report_tap(const struct report *report, FILE *to);
 int report_junit(const struct report *report, FILE *to);
 int report_json(const struct report *report, FILE *to);
 int report_html(const struct report *report, FILE *to);
+int report_coverage(const struct report *report, FILE *to);
 
 /* --- between the files of the report --------------------------------------------------------- */
 
@@ -85,5 +102,11 @@ struct report_lines {
 };
 void report_decode(const uint16_t *symbols, size_t n, struct report_lines *ret);
 void report_decode_octets(struct rd octets, struct report_lines *ret);
+
+/* The beginning of a page up to and without its heading, and a text in it. */
+void report_begin_page(FILE *to, const char *title);
+void report_put_html(FILE *to, const char *text);
+/* The section of a case, or its file. */
+const char *report_section_of(const struct report_case *c);
 
 #endif

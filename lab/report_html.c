@@ -99,6 +99,8 @@ static cJSON *case_json(const struct report_case *c)
     cJSON_AddStringToObject(out, "status", report_status_name(c->status));
     add_text(out, "why", c->why);
     cJSON_AddNumberToObject(out, "seconds", c->seconds);
+    cJSON_AddNumberToObject(out, "cardSeconds", c->card_seconds);
+    cJSON_AddNumberToObject(out, "rounds", (double)c->rounds);
     cJSON_AddNumberToObject(out, "stepsPlayed", (double)c->n_played);
     cJSON_AddNumberToObject(out, "apdus", (double)c->n_apdus);
     for (size_t i = 0; i < c->n_steps; i++)
@@ -147,7 +149,7 @@ static const char style[] =
     "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}"
     ".d{background:#702020}details,td,th,h2{border-color:#444}.m,b.skipped,b.todo{color:#999}}";
 
-static void put(FILE *to, const char *text)
+void report_put_html(FILE *to, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (*text == '&')
@@ -181,7 +183,7 @@ static void put_lines(FILE *to, const struct report_lines *lines, bool has_first
         const struct report_line *line = &lines->at[i];
         bool here = has_first && first >= line->from && first < line->to;
         fprintf(to, "%*s%s", (int)(2 * line->depth), "", here ? "<span class=d>" : "");
-        put(to, line->text);
+        report_put_html(to, line->text);
         fprintf(to, "%s\n", here ? "</span>" : "");
     }
     fprintf(to, "</pre>");
@@ -195,7 +197,7 @@ static void put_comparison(FILE *to, const struct report_step *s)
     if (lines == NULL)
         return;
     fprintf(to, "<table><tr><th>wanted</th><th>received</th></tr><tr><td><pre>");
-    put(to, s->wanted != NULL ? s->wanted : "");
+    report_put_html(to, s->wanted != NULL ? s->wanted : "");
     fprintf(to, "</pre></td><td>");
     put_octets(to, wr_view(&s->received), s->has_first, s->first);
     fprintf(to, "</td></tr><tr><td>");
@@ -214,21 +216,21 @@ static void put_html_step(FILE *to, const struct report_step *s)
 {
     fprintf(to, "<p><b class=%s>%s</b> <code>", report_status_name(s->status),
             report_status_name(s->status));
-    put(to, s->text);
+    report_put_html(to, s->text);
     fprintf(to, "</code> <span class=m>");
-    put(to, s->place);
+    report_put_html(to, s->place);
     fprintf(to, ", %.3f ms</span></p>", 1000 * s->seconds);
     if (s->log.n > 0) {
         fprintf(to, "<pre class=m>");
         char *log = strndup((const char *)s->log.p, s->log.n);
-        put(to, log != NULL ? log : "");
+        report_put_html(to, log != NULL ? log : "");
         free(log);
         fprintf(to, "</pre>");
     }
     if (s->status == REPORT_PASSED)
         return;
     fprintf(to, "<p>");
-    put(to, s->why);
+    report_put_html(to, s->why);
     if (s->has_first)
         fprintf(to, "; the first difference is octet %zu", s->first);
     fprintf(to, "</p>");
@@ -240,7 +242,7 @@ static void put_field(FILE *to, const char *name, const char *value)
     if (value[0] == '\0')
         return;
     fprintf(to, "%s: ", name);
-    put(to, value);
+    report_put_html(to, value);
     fprintf(to, "; ");
 }
 
@@ -251,12 +253,12 @@ static void put_html_case(FILE *to, const struct report_case *c)
     fprintf(to, "<details class=%s%s><summary><b class=%s>%s</b> <code>",
             report_status_name(c->status), open ? " open" : "", report_status_name(c->status),
             report_status_name(c->status));
-    put(to, c->id);
+    report_put_html(to, c->id);
     fprintf(to, "</code> ");
-    put(to, c->title);
+    report_put_html(to, c->title);
     if (c->why[0] != '\0') {
         fprintf(to, " <span class=m>");
-        put(to, c->why);
+        report_put_html(to, c->why);
         fprintf(to, "</span>");
     }
     fprintf(to, "</summary><p class=m>");
@@ -269,28 +271,33 @@ static void put_html_case(FILE *to, const struct report_case *c)
     fprintf(to, "</details>\n");
 }
 
+void report_begin_page(FILE *to, const char *title)
+{
+    fprintf(to,
+            "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
+            "content=\"width=device-width\"><title>%s</title><style>%s</style>",
+            title, style);
+}
+
 int report_html(const struct report *report, FILE *to)
 {
     const char *section = NULL;
 
-    fprintf(to,
-            "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
-            "content=\"width=device-width\"><title>softeuicc: played scripts</title>"
-            "<style>%s</style><h1>Played scripts</h1>\n<p>",
-            style);
+    report_begin_page(to, "softeuicc: played scripts");
+    fprintf(to, "<h1>Played scripts</h1>\n<p>");
     for (enum report_status s = REPORT_PASSED; s <= REPORT_TODO; s++)
         fprintf(to, "<b class=%s>%zu %s</b> ", report_status_name(s), report->counts[s],
                 report_status_name(s));
     fprintf(to, "<span class=m>of %zu; %.2f s; softeuicc %s; on ", report->n, report->seconds,
             SOFTEUICC_VERSION);
-    put(to, report->card != NULL ? report->card : "");
+    report_put_html(to, report->card != NULL ? report->card : "");
     fprintf(to, "</span></p>\n");
     for (size_t i = 0; i < report->n; i++) {
         const struct report_case *c = &report->cases[i];
-        const char *its = c->section[0] != '\0' ? c->section : c->file;
+        const char *its = report_section_of(c);
         if (section == NULL || strcmp(section, its) != 0) {
             fprintf(to, "<h2>");
-            put(to, its);
+            report_put_html(to, its);
             fprintf(to, "</h2>\n");
         }
         section = its;

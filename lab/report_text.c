@@ -65,21 +65,13 @@ static void put_step(FILE *to, const char *prefix, const struct report_step *s)
     put_decoded(to, prefix, s);
 }
 
-static const struct report_step *bad_step(const struct report_case *c)
-{
-    for (size_t i = 0; i < c->n_steps; i++)
-        if (c->steps[i].status != REPORT_PASSED)
-            return &c->steps[i];
-    return NULL;
-}
-
 /* --- text ------------------------------------------------------------------------------------ */
 
 int report_text(const struct report *report, bool verbose, FILE *to)
 {
     for (size_t i = 0; i < report->n; i++) {
         const struct report_case *c = &report->cases[i];
-        const struct report_step *step = bad_step(c);
+        const struct report_step *step = report_bad_step(c);
         if (c->status == REPORT_PASSED && !verbose)
             continue;
         fprintf(to, "%-8s%s%s%s%s%s\n", report_status_name(c->status), c->id,
@@ -87,10 +79,12 @@ int report_text(const struct report *report, bool verbose, FILE *to)
         if (step != NULL)
             put_step(to, "  ", step);
     }
-    fprintf(to, "%zu cases: %zu passed, %zu failed, %zu errors, %zu skipped, %zu todo; %.2f s\n",
+    fprintf(to,
+            "%zu cases: %zu passed, %zu failed, %zu errors, %zu skipped, %zu todo; %.2f s, "
+            "%.2f s of it the card's\n",
             report->n, report->counts[REPORT_PASSED], report->counts[REPORT_FAILED],
             report->counts[REPORT_ERROR], report->counts[REPORT_SKIPPED],
-            report->counts[REPORT_TODO], report->seconds);
+            report->counts[REPORT_TODO], report->seconds, report->card_seconds);
     return ferror(to) ? -1 : 0;
 }
 
@@ -116,7 +110,7 @@ static void put_yaml(FILE *to, const char *key, const char *value)
 
 static void put_diagnosis(FILE *to, const struct report_case *c)
 {
-    const struct report_step *s = bad_step(c);
+    const struct report_step *s = report_bad_step(c);
 
     fprintf(to, "  ---\n");
     put_yaml(to, "message", c->why);
@@ -199,7 +193,7 @@ static void put_property(FILE *to, const char *name, const char *value)
 /* The text of a failing step, escaped. */
 static void put_failure(FILE *to, const struct report_case *c)
 {
-    const struct report_step *step = bad_step(c);
+    const struct report_step *step = report_bad_step(c);
     char *text = NULL;
     size_t n = 0;
     FILE *memory = open_memstream(&text, &n);
@@ -219,8 +213,9 @@ static void put_log(FILE *to, const struct report_case *c)
     for (size_t i = 0; i < c->n_steps; i++) {
         put_xml(to, c->steps[i].text);
         fputc('\n', to);
-        if (c->steps[i].log.n > 0)
-            fwrite(c->steps[i].log.p, 1, c->steps[i].log.n, to);
+        char *log = strndup((const char *)c->steps[i].log.p, c->steps[i].log.n);
+        put_xml(to, log != NULL ? log : "");
+        free(log);
     }
     fprintf(to, "</system-out>\n");
 }
@@ -252,15 +247,10 @@ static void put_case(FILE *to, const struct report_case *c)
     fprintf(to, "    </testcase>\n");
 }
 
-static const char *suite_of(const struct report_case *c)
-{
-    return c->section[0] != '\0' ? c->section : c->file;
-}
-
 static bool is_first_of_suite(const struct report *report, size_t i)
 {
     for (size_t j = 0; j < i; j++)
-        if (strcmp(suite_of(&report->cases[j]), suite_of(&report->cases[i])) == 0)
+        if (strcmp(report_section_of(&report->cases[j]), report_section_of(&report->cases[i])) == 0)
             return false;
     return true;
 }
@@ -271,7 +261,7 @@ static void put_suite(FILE *to, const struct report *report, const char *name)
     double seconds = 0;
 
     for (size_t i = 0; i < report->n; i++) {
-        if (strcmp(suite_of(&report->cases[i]), name) != 0)
+        if (strcmp(report_section_of(&report->cases[i]), name) != 0)
             continue;
         n++;
         counts[report->cases[i].status]++;
@@ -288,7 +278,7 @@ static void put_suite(FILE *to, const struct report *report, const char *name)
     put_property(to, "card", report->card != NULL ? report->card : "");
     fprintf(to, "    </properties>\n");
     for (size_t i = 0; i < report->n; i++)
-        if (strcmp(suite_of(&report->cases[i]), name) == 0)
+        if (strcmp(report_section_of(&report->cases[i]), name) == 0)
             put_case(to, &report->cases[i]);
     fprintf(to, "  </testsuite>\n");
 }
@@ -303,7 +293,7 @@ int report_junit(const struct report *report, FILE *to)
             report->counts[REPORT_SKIPPED] + report->counts[REPORT_TODO], report->seconds);
     for (size_t i = 0; i < report->n; i++)
         if (is_first_of_suite(report, i))
-            put_suite(to, report, suite_of(&report->cases[i]));
+            put_suite(to, report, report_section_of(&report->cases[i]));
     fprintf(to, "</testsuites>\n");
     return ferror(to) ? -1 : 0;
 }

@@ -1,0 +1,337 @@
+/* play_ipae.c - what an IPAe needs around it: a terminal with BIP, a name server, and an eIM that
+ * answers as the script says (docs/SCRIPTS.md, "The IPAe"). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "certs/pki.h"
+#include "lab/esipa.h"
+#include "lab/https.h"
+#include "lab/identity.h"
+#include "lab/play_model.h"
+#include "lab/terminal_run.h"
+#include "os/err.h"
+#include "os/tlv.h"
+
+#define SERVERS_ADDRESS "192.0.2.10"
+#define NAMES_ADDRESS   "192.0.2.53"
+
+enum {
+    MAX_ANSWERS = 64,
+    MESSAGES_MAX = 1024 * 1024,
+    RUN_SECONDS = 60,       /* of the terminal's clock, unless the script says otherwise */
+    MAX_SECONDS = 31536000, /* a year */
+    HERE_MS = 60000,        /* the longest that a statement may take */
+    RULE_LEN = 64,
+    NAMES_PORT = 53,
+    HTTPS_PORT = 443,
+    STATUS_OK = 200,
+    STATUS_NO_CONTENT = 204,
+};
+
+struct answer {
+    int status;
+    struct wr body;
+};
+
+struct play_ipae {
+    struct https_server *https;
+    struct name_server *names;
+    struct address_map map;
+    struct terminal_run run;
+    struct answer answers[MAX_ANSWERS]; /* from next to n are not given yet */
+    size_t next, n;
+    struct wr requests, commands; /* since the statement began */
+};
+
+/* --- the eIM ---------------------------------------------------------------------------------- */
+
+int play_make_tls(struct player *p, struct eim_identity *id, const char *host, const char *where,
+                  struct play_error *e)
+{
+    struct dp_identity issuer = { .curve = CURVE_P256 };
+
+    e->at = where;
+    TRY(identity_load(p->crypto, p->pki, CURVE_P256, &issuer, &e->e));
+    int r = identity_issue_tls(p->crypto, &issuer, host, &id->tls_certificate, &id->tls_key, &e->e);
+    if (r == 0)
+        r = identity_read_ci(p->pki, CURVE_P256, &id->tls_ci, &e->e);
+    identity_done(&issuer);
+    return r;
+}
+
+/* What is said when the script says nothing: there is no package, and thank you. */
+static void put_default(struct rd request, struct answer *ret)
+{
+    static const uint8_t no_package[] = { 0xBF, 0x4F, 0x03, 0x02, 0x01, 0x01 };
+    static const uint8_t acknowledged[] = { 0xBF, 0x50, 0x02, 0x30, 0x00 };
+    uint32_t tag = 0;
+    size_t n;
+
+    tlv_header(&request, &tag, &n);
+    if (tag == ESIPA_GET_EIM_PACKAGE)
+        wr_put(&ret->body, no_package, sizeof no_package);
+    else if (tag == ESIPA_PROVIDE_EIM_PACKAGE_RESULT)
+        wr_put(&ret->body, acknowledged, sizeof acknowledged);
+    else
+        ret->status = STATUS_NO_CONTENT;
+}
+
+static void on_request(void *ctx, const struct https_request *request, struct https_reply *ret)
+{
+    struct play_ipae *i = ctx;
+    struct answer other = { .status = STATUS_OK }, *answer = &other;
+
+    wr_init_heap(&other.body, MESSAGES_MAX);
+    wr_put_rd(&i->requests, request->body);
+    if (i->next < i->n)
+        answer = &i->answers[i->next++];
+    else
+        put_default(request->body, answer);
+    *ret = (struct https_reply){ .status = answer->status };
+    if (answer->body.n > 0) {
+        ret->content_type = ESIPA_ASN1_TYPE;
+        ret->n = answer->body.n;
+        ret->body = malloc(ret->n);
+        if (ret->body != NULL)
+            memcpy(ret->body, answer->body.p, ret->n);
+    }
+    wr_done(&other.body);
+}
+
+/* The eIM with a TLS certificate; there is one, since all names are at one address. */
+static const struct eim_identity *serving(const struct player *p)
+{
+    for (size_t i = 0; i < p->n_eims; i++)
+        if (p->eims[i].identity.tls_certificate.n > 0)
+            return &p->eims[i].identity;
+    return NULL;
+}
+
+/* --- around it -------------------------------------------------------------------------------- */
+
+static struct play_ipae *get_ipae(struct player *p)
+{
+    if (p->ipae != NULL)
+        return p->ipae;
+    p->ipae = calloc(1, sizeof *p->ipae);
+    if (p->ipae == NULL)
+        return NULL;
+    wr_init_heap(&p->ipae->requests, MESSAGES_MAX);
+    wr_init_heap(&p->ipae->commands, MESSAGES_MAX);
+    return p->ipae;
+}
+
+static void stop_terminal(struct play_ipae *i)
+{
+    terminal_free(&i->run.terminal);
+    terminal_run_done(&i->run);
+    name_server_free(&i->names);
+    https_free(&i->https);
+    i->map = (struct address_map){ .n = 0 };
+}
+
+void play_forget_ipae(struct player *p)
+{
+    struct play_ipae *i = p->ipae;
+
+    if (i == NULL)
+        return;
+    stop_terminal(i);
+    for (size_t k = 0; k < i->n; k++)
+        wr_done(&i->answers[k].body);
+    wr_done(&i->requests);
+    wr_done(&i->commands);
+    free(i);
+    p->ipae = NULL;
+}
+
+static void on_note(void *ctx, const struct terminal_note *note)
+{
+    struct play_ipae *i = ctx;
+
+    if (note->kind == NOTE_COMMAND)
+        wr_put_rd(&i->commands, note->octets);
+}
+
+static int map_port(struct play_ipae *i, const char *address, unsigned port, uint16_t here,
+                    struct lab_error *e)
+{
+    char rule[RULE_LEN];
+
+    snprintf(rule, sizeof rule, "%s:%u=127.0.0.1:%u", address, port, (unsigned)here);
+    return address_map_add(&i->map, rule, e);
+}
+
+static int start_servers(struct player *p, struct play_ipae *i, struct lab_error *e)
+{
+    const struct name_server_config names = { .address = SERVERS_ADDRESS };
+    const struct eim_identity *id = serving(p);
+
+    if (id == NULL)
+        return lab_fail(e, "there is no eIM with a TLS certificate: eim ID tls");
+    const struct https_config https = { .bind_address = "127.0.0.1",
+                                        .certificate = wr_view(&id->tls_certificate),
+                                        .key = wr_view(&id->tls_key),
+                                        .protocol = ESIPA_PROTOCOL,
+                                        .handler = on_request,
+                                        .ctx = i };
+    TRY(https_listen(&https, &i->https, e));
+    TRY(name_server_new(&names, https_events(i->https), &i->names, e));
+    TRY(map_port(i, NAMES_ADDRESS, NAMES_PORT, name_server_port(i->names), e));
+    return map_port(i, SERVERS_ADDRESS, HTTPS_PORT, https_port(i->https), e);
+}
+
+static int start_terminal(struct player *p, struct play_ipae *i, struct terminal_config *config,
+                          struct lab_error *e)
+{
+    stop_terminal(i);
+    TRY(start_servers(p, i, e));
+    config->base = https_events(i->https);
+    config->clock = &i->run.clock;
+    config->card = terminal_card_of(p->card);
+    config->map = &i->map;
+    config->note = on_note;
+    config->ctx = i;
+    TRY(address_read(NAMES_ADDRESS ":53", false, &config->device.dns[0], e));
+    config->device.n_dns = 1;
+    TRY(terminal_run_init(&i->run, config->base, e));
+    TRY(terminal_new(config, &i->run.terminal, e));
+    p->es10.channel = 0;
+    terminal_start(i->run.terminal);
+    return 0;
+}
+
+/* --- running ---------------------------------------------------------------------------------- */
+
+/* Until card and terminal rest for longer than what is left of these seconds. */
+static int run_on(struct play_ipae *i, unsigned long seconds, struct lab_error *e)
+{
+    uint64_t end = i->run.clock.ms + (uint64_t)seconds * 1000, here = here_ms();
+    bool rests;
+
+    while (true) {
+        TRY(terminal_run_turn(&i->run, &rests, e));
+        if (here_ms() - here > HERE_MS)
+            return lab_fail(e, "card and terminal do not come to rest");
+        if (rests && (terminal_next_ms(i->run.terminal) > end || !terminal_run_skip(&i->run)))
+            return 0;
+    }
+}
+
+/* The answer of the statement is what the IPAe asked its eIM; {commands} what it was after. */
+static int run_and_tell(struct player *p, const struct play_step *s, unsigned long seconds,
+                        struct play_error *e)
+{
+    struct play_ipae *i = p->ipae;
+
+    wr_clear(&p->last);
+    p->was_mute = false;
+    int r = run_on(i, seconds, &e->e);
+    wr_put_rd(&p->last, wr_view(&i->requests));
+    p->sw = 0x9000;
+    p->mute = p->was_mute;
+    if (p->mute)
+        return play_mute_is_wanted(p, s, play_differs(p, "the card is mute"), e);
+    if (r != 0)
+        return play_differs(p, "%s", e->e.text);
+    if (!play_names_put(&p->names, "commands", wr_view(&i->commands)))
+        return play_fail(e, s->at, "more than %d variables, or out of memory", PLAY_MAX_NAMES);
+    return s->wanted == NULL ? 0 : play_compare_last(p, s, e);
+}
+
+static void begin_telling(struct play_ipae *i)
+{
+    wr_clear(&i->requests);
+    wr_clear(&i->commands);
+}
+
+static int terminal_word(const char *word, const char *where, struct terminal_config *config,
+                         unsigned long *ret_seconds, struct play_error *e)
+{
+    unsigned long v;
+    const char *value;
+
+    e->at = where;
+    if (strcmp(word, "ipad") == 0)
+        config->device.ipad = true;
+    else if ((value = play_word_value(word, "seconds")) != NULL &&
+             number_read(value, MAX_SECONDS, ret_seconds))
+        return 0;
+    else if ((value = play_word_value(word, "channels")) != NULL &&
+             number_read(value, TERMINAL_CHANNELS, &v))
+        terminal_device_channels(&config->device, (unsigned)v);
+    else if ((value = play_word_value(word, "buffer")) != NULL &&
+             number_read(value, UINT16_MAX, &v))
+        config->device.buffer = (uint16_t)v;
+    else if ((value = play_word_value(word, "service")) != NULL && strcmp(value, "none") == 0)
+        config->device.service = SERVICE_NONE;
+    else if ((value = play_word_value(word, "fault")) != NULL)
+        return faults_add(&config->faults, value, &e->e);
+    else
+        return play_fail(e, where,
+                         "seconds=N, ipad, channels=N, buffer=N, service=none, fault=RULE; "
+                         "not %.60s",
+                         word);
+    return 0;
+}
+
+int play_run_terminal(struct player *p, const struct play_step *s, struct play_error *e)
+{
+    struct play_ipae *i = get_ipae(p);
+    struct terminal_config config;
+    unsigned long seconds = RUN_SECONDS;
+    int r = 0;
+
+    if (i == NULL)
+        return play_fail(e, s->at, "out of memory");
+    struct play_arguments *w = play_arguments_read(s->arguments[0], &p->names, e);
+    if (w == NULL)
+        return ERR_INPUT;
+    terminal_config_init(&config);
+    config.device.poll_s = 0; /* cards that want STATUS say so */
+    for (size_t k = 0; k < w->n && r == 0; k++)
+        r = terminal_word(w->at[k], w->where[k], &config, &seconds, e);
+    play_arguments_free(w);
+    TRY(r);
+    begin_telling(i);
+    e->at = s->at;
+    TRY(start_terminal(p, i, &config, &e->e));
+    return run_and_tell(p, s, seconds, e);
+}
+
+/* wait SECONDS: the same terminal, later. */
+int play_run_wait(struct player *p, const struct play_step *s, struct play_error *e)
+{
+    if (p->ipae == NULL || p->ipae->run.terminal == NULL)
+        return play_fail(e, s->at, "there is no terminal yet");
+    begin_telling(p->ipae);
+    return run_and_tell(p, s, s->count, e);
+}
+
+/* serve [status=N] OCTETS: what the eIM answers to the next request that has no answer yet. */
+int play_run_serve(struct player *p, const struct play_step *s, struct play_error *e)
+{
+    static const struct play_octets_style rich = { .plain = false };
+    struct play_ipae *i = get_ipae(p);
+    const char *text = s->arguments[0], *value = play_word_value(text, "status");
+    unsigned long status = STATUS_OK;
+    char number[8];
+
+    if (i == NULL || i->n == MAX_ANSWERS)
+        return play_fail(e, s->at, "more than %d answers", MAX_ANSWERS);
+    if (value != NULL) {
+        size_t n = strcspn(value, " \t");
+        if (!copy_rd(rd_of(value, n), number, sizeof number) || !number_read(number, 599, &status))
+            return play_fail(e, text, "status=N, of HTTP");
+        text = value + n + strspn(value + n, " \t");
+    }
+    struct answer *answer = &i->answers[i->n];
+    answer->status = (int)status;
+    wr_init_heap(&answer->body, MESSAGES_MAX);
+    int r = play_octets_read(text, rich, &p->names, &answer->body, NULL, e);
+    if (r == 0)
+        i->n++;
+    else
+        wr_done(&answer->body);
+    return r;
+}

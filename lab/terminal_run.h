@@ -1,0 +1,47 @@
+/* terminal_run.h - a terminal in an event loop with a clock of its own, and the name server beside
+ * it: time is put forward when nobody waits for an octet, so that nothing sleeps. */
+#ifndef LAB_TERMINAL_RUN_H
+#define LAB_TERMINAL_RUN_H
+
+#include "lab/terminal.h"
+
+struct event;
+struct event_base;
+
+struct terminal_run {
+    struct event_base *base; /* borrowed, as the terminal is */
+    struct terminal *terminal;
+    struct terminal_clock clock; /* the terminal's */
+    uint64_t born, skipped;
+    struct event *heartbeat; /* so that a turn ends */
+};
+
+/* The terminal is made with this clock, and told afterwards. */
+int terminal_run_init(struct terminal_run *r, struct event_base *base, struct lab_error *e);
+void terminal_run_done(struct terminal_run *r);
+
+/* Does what is due; *ret_rests: card and terminal wait for a timer, nothing is on its way.
+ * Negative with *e: the card failed, or it was told to end. */
+int terminal_run_turn(struct terminal_run *r, bool *ret_rests, struct lab_error *e);
+/* Puts the clock forward to the next timer.  false: there is none. */
+bool terminal_run_skip(struct terminal_run *r);
+
+uint64_t here_ms(void);
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+struct name_server;
+
+/* Answers on 127.0.0.1: this name, or any if it is NULL, is at this IPv4 address.  asked may be
+ * NULL. */
+struct name_server_config {
+    const char *name, *address;
+    void (*asked)(void *ctx, const char *name);
+    void *ctx;
+};
+int name_server_new(const struct name_server_config *config, struct event_base *base,
+                    struct name_server **ret, struct lab_error *e);
+uint16_t name_server_port(const struct name_server *server);
+void name_server_free(struct name_server **server);
+
+#endif
