@@ -20,6 +20,7 @@
 #include "lab/demo_profiles.h"
 #include "lab/esipa.h"
 #include "lab/esipa_coap.h"
+#include "lab/metadata.h"
 #include "os/err.h"
 #include "os/tlv.h"
 
@@ -35,6 +36,7 @@ enum {
     ATTACH_MS = 500,
     HEARTBEAT_MS = 5,
     CONFIG_MAX = 16 * 1024,
+    PROFILE_MAX = LAB_FILE_MAX,
     RULE_LEN = 64,
     SW_LEN = 2,
     TYPE_REFRESH = 0x01, /* TS 102 223 8.6 */
@@ -76,12 +78,38 @@ static int make_folder(struct demo_bench *b, struct lab_error *e)
     if (mkdtemp(path) == NULL)
         return lab_fail(e, "%s: %s", path, strerror(errno));
     memcpy(b->folder, path, sizeof path);
+    return 0;
+}
+
+static int write_profile(struct demo_bench *b, struct rd package, struct lab_error *e)
+{
+    char path[DEMO_PATH_LEN];
+    struct metadata m;
+
+    TRY(metadata_from_upp(package, "", &m, e));
+    iccid_text(rd_of(m.iccid, sizeof m.iccid), b->operational);
+    if (strcmp(b->operational, DEMO_BOOTSTRAP) == 0)
+        return lab_fail(e, "the card has this profile already, as its bootstrap profile");
     path_of(b, files[0], path);
     FILE *f = fopen(path, "wb");
     if (f == NULL)
         return lab_fail(e, "%s: %s", path, strerror(errno));
-    bool ok = fwrite(demo_operational.p, 1, demo_operational.n, f) == demo_operational.n;
+    bool ok = fwrite(package.p, 1, package.n, f) == package.n;
     return fclose(f) == 0 && ok ? 0 : lab_fail(e, "%s: %s", path, strerror(errno));
+}
+
+static int choose_profile(struct demo_bench *b, struct lab_error *e)
+{
+    struct wr package;
+
+    if (b->profile == NULL)
+        return write_profile(b, rd_of(demo_operational.p, demo_operational.n), e);
+    wr_init_heap(&package, PROFILE_MAX);
+    int r = file_read(b->profile, &package, e);
+    if (r == 0)
+        r = write_profile(b, wr_view(&package), e);
+    wr_done(&package);
+    return r;
 }
 
 static void remove_folder(struct demo_bench *b)
@@ -530,7 +558,7 @@ bool demo_bench_skip(struct demo_bench *b)
 static void find_network(struct demo_bench *b)
 {
     cJSON *card = demo_bench_show(b);
-    bool lost = b->out_of_reach && strcmp(demo_enabled(card), DEMO_OPERATIONAL) == 0;
+    bool lost = b->out_of_reach && strcmp(demo_enabled(card), b->operational) == 0;
 
     cJSON_Delete(card);
     terminal_set_service(b->terminal, lost ? SERVICE_NONE : SERVICE_NORMAL);
@@ -591,6 +619,7 @@ int demo_bench_open(struct demo_bench *b, struct lab_error *e)
     if (b->card_crypto == NULL || !demo_record_init(&b->record))
         return lab_fail(e, "out of memory");
     TRY(make_folder(b, e));
+    TRY(choose_profile(b, e));
     TRY(demo_smdp_start(b->folder, &b->record, &b->smdp, e));
     TRY(make_eim(b, e));
     TRY(serve_eim(b, e));
