@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "applets/ipae/ipae.h"
 #include "os/euicc.h"
 
 typedef int verb_fn(struct euicc *e, const char *argument, char *reply, size_t size);
@@ -76,6 +77,16 @@ static int digest(struct euicc *e, const char *argument, char *reply, size_t siz
     return err;
 }
 
+static int ipae(struct euicc *e, const char *argument, char *reply, size_t size)
+{
+    (void)argument;
+    if (e->on)
+        ipae_describe(e, reply, size);
+    else
+        snprintf(reply, size, "off");
+    return 0;
+}
+
 int control_run(struct euicc *e, const char *line, char *reply, size_t size)
 {
     static const struct {
@@ -83,7 +94,7 @@ int control_run(struct euicc *e, const char *line, char *reply, size_t size)
         verb_fn *run;
     } verbs[] = {
         { "status", status },       { "reset", reset },   { "power-off", power_off },
-        { "cut-after", cut_after }, { "digest", digest },
+        { "cut-after", cut_after }, { "digest", digest }, { "ipae", ipae },
     };
     size_t n = strcspn(line, " ");
     const char *argument = line + n + strspn(line + n, " ");

@@ -363,22 +363,42 @@ static int put_in_all(struct nvm **nvm, struct crypto *c, const struct softeuicc
     return err;
 }
 
-int manufacture(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *how,
-                struct trace trace, char error[SOFTEUICC_ERROR_LEN])
+/* EID, keys and certificates. */
+static int give_identity(struct nvm *nvm, struct crypto *c, const struct softeuicc_new *how,
+                         char error[SOFTEUICC_ERROR_LEN])
 {
     char eid[EID_DIGITS + 1];
     struct pki *pki;
 
-    snprintf(error, SOFTEUICC_ERROR_LEN, "making the card failed"); /* unless said better below */
     TRY(choose_eid(c, how->eid, eid, error));
     if (pki_open(how->pki_dir, &pki) != 0) {
         snprintf(error, SOFTEUICC_ERROR_LEN, "%.160s: %s", how->pki_dir, strerror(errno));
         return ERR_INPUT;
     }
+    int err = personalise(nvm, c, pki, curves_of(how), eid, error);
+    pki_close(&pki);
+    return err;
+}
+
+/* The same from a seed, of which nothing else draws. */
+static int give_seeded_identity(struct nvm *nvm, const struct softeuicc_new *how,
+                                char error[SOFTEUICC_ERROR_LEN])
+{
+    struct crypto *seeded = crypto_new(rd_str(how->seed));
+    int err = seeded != NULL ? give_identity(nvm, seeded, how, error) : ERR_CRYPTO;
+
+    crypto_free(&seeded);
+    return err;
+}
+
+int manufacture(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *how,
+                struct trace trace, char error[SOFTEUICC_ERROR_LEN])
+{
+    snprintf(error, SOFTEUICC_ERROR_LEN, "making the card failed"); /* unless said better below */
     int err = store_settings(*nvm, how, error);
     if (err == 0)
-        err = personalise(*nvm, c, pki, curves_of(how), eid, error);
-    pki_close(&pki);
+        err = how->seed != NULL ? give_seeded_identity(*nvm, how, error)
+                                : give_identity(*nvm, c, how, error);
     if (err == 0)
         err = nvm_commit(*nvm);
     if (err == 0)

@@ -65,6 +65,7 @@ struct softeuicc_bytes {
 /* How a card is made. */
 struct softeuicc_new {
     const char *eid;     /* 32 digits; NULL: 89049032123451234512345678901235; "random" */
+    const char *seed;    /* keys and a random EID are derived from it (tests only); or NULL */
     const char *pki_dir; /* layout of SGP.26 v1; NULL: the test PKI that is compiled in */
     const struct softeuicc_setting *settings;
     size_t n_settings;

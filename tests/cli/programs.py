@@ -76,10 +76,10 @@ def die_with_the_test():
 class Process:
     """A process whose output is collected while it runs."""
 
-    def __init__(self, command):
+    def __init__(self, command, stdin=subprocess.DEVNULL):
         self.output = ""
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        stdin=subprocess.DEVNULL, text=True, errors="replace",
+                                        stdin=stdin, text=True, errors="replace",
                                         preexec_fn=die_with_the_test)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
