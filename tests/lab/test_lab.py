@@ -513,6 +513,19 @@ class LabTest(unittest.TestCase):
                       self.download(proxy, 1))
         self.assertEqual(self.last_cancel_reason(proxy), "metadataMismatch")
 
+    def test_metadata_with_or_without_a_default_are_the_same(self):
+        operational = bytes.fromhex("950102")  # profileClass
+
+        def change(answer):
+            fields = children(take(base64.b64decode(answer["profileMetadata"]))[1])
+            octets = [whole for _, _, whole in fields if whole != operational]
+            if len(octets) == len(fields):
+                octets[3:3] = [operational]
+            answer["profileMetadata"] = b64(tlv("BF25", *octets))
+        proxy = self.proxy()
+        proxy.change["authenticateClient"] = change
+        self.assertIn(f"installed {ICCID}", self.download(proxy, 0))
+
     def test_a_package_that_is_none(self):
         def change(answer):
             answer["boundProfilePackage"] = b64(tlv("BF36", tlv("BF23")))
