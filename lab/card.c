@@ -1,4 +1,4 @@
-/* card.c - the two ways from the lab to a card: PC/SC, or a card file in this process. */
+/* card.c - the ways from the lab to a card: PC/SC, or a card in this process. */
 #include "lab/card.h"
 
 #include <stdlib.h>
@@ -61,6 +61,25 @@ int card_open_file(const char *path, struct card **ret, struct lab_error *e)
         card_close(&card);
         return lab_fail(e, "%s: the card does not start", path);
     }
+    *ret = card;
+    return 0;
+}
+
+static void leave(struct card *card)
+{
+    card->file = NULL;
+}
+
+int card_borrow(struct softeuicc *borrowed, struct card **ret, struct lab_error *e)
+{
+    struct card *card = calloc(1, sizeof *card);
+
+    if (card == NULL)
+        return lab_fail(e, "out of memory");
+    card->transmit = file_transmit;
+    card->reset = file_reset;
+    card->close = leave;
+    card->file = borrowed;
     *ret = card;
     return 0;
 }

@@ -8,10 +8,13 @@
 enum { CARD_RESPONSE_MAX = 65536 + 2 };
 
 struct card;
+struct softeuicc;
 
 /* reader is a number from 0, or a part of the reader's name. */
 int card_open_reader(const char *reader, struct card **ret, struct lab_error *e);
 int card_open_file(const char *path, struct card **ret, struct lab_error *e);
+/* A card of this process that is on; it stays the caller's. */
+int card_borrow(struct softeuicc *borrowed, struct card **ret, struct lab_error *e);
 void card_close(struct card **card);
 
 /* A warm reset, as at the contacts. */

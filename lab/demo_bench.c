@@ -46,8 +46,6 @@ enum {
     TYPE_CHANNEL_STATUS = 0x44,
 
     TAG_SEQUENCE = 0x30,
-    TAG_SUPPORTED_PROTOCOL = 0x87, /* of an EimConfigurationData */
-    BOTH_PROTOCOLS = 0x03,         /* eimRetrieveHttps, eimRetrieveCoaps */
 };
 
 uint64_t demo_here_ms(void)
@@ -203,6 +201,7 @@ static int make_eim(struct demo_bench *b, struct lab_error *e)
         .id_type = EIM_ID_PROPRIETARY,
         .curve = CURVE_P256,
         .tls_trust = TLS_TRUST_CA,
+        .protocol = EIM_PROTOCOL_BOTH,
         .token = true,
         .indirect = true,
         .learn = true,
@@ -248,28 +247,6 @@ static int serve_eim(struct demo_bench *b, struct lab_error *e)
 
     TRY(https_listen(&https, &b->https, e));
     return b->coap ? coap_server_listen(&coap, https_events(b->https), &b->coap_server, e) : 0;
-}
-
-/* The eIM's configuration as the factory writes it, with the protocols that it has here. */
-static int factory_config(const struct demo_bench *b, struct wr *ret)
-{
-    struct wr fields;
-    struct tlv t;
-
-    wr_init_heap(&fields, CONFIG_MAX);
-    int r = eim_config_fields(b->crypto, &b->eim->identity, &fields);
-    struct wr_mark entry = tlv_open(ret, TAG_SEQUENCE);
-    struct rd in = wr_view(&fields);
-    while (r == 0 && in.n > 0) {
-        r = tlv_get(&in, &t);
-        if (r == 0 && t.tag == TAG_SUPPORTED_PROTOCOL)
-            tlv_put_bits(ret, t.tag, BOTH_PROTOCOLS);
-        else if (r == 0)
-            wr_put_rd(ret, t.whole);
-    }
-    tlv_close(ret, entry);
-    wr_done(&fields);
-    return r == 0 ? wr_failed(ret) : r;
 }
 
 /* --- DNS -------------------------------------------------------------------------------------- */
@@ -359,7 +336,11 @@ static int make_card(struct demo_bench *b, struct lab_error *e)
     struct wr config;
 
     wr_init_heap(&config, CONFIG_MAX);
-    int r = factory_config(b, &config);
+    struct wr_mark entry = tlv_open(&config, TAG_SEQUENCE);
+    int r = eim_config_fields(b->crypto, &b->eim->identity, &config);
+    tlv_close(&config, entry);
+    if (r == 0)
+        r = wr_failed(&config);
     if (r == 0) {
         const struct softeuicc_bytes eim = { config.p, config.n };
         const struct softeuicc_new how = {
