@@ -8,6 +8,7 @@
 enum { CARD_RESPONSE_MAX = 65536 + 2, CARD_ATR_MAX = 33 };
 
 struct card;
+struct softeuicc;
 
 /* reader is a number from 0, or a part of the reader's name. */
 int card_open_reader(const char *reader, struct card **ret, struct lab_error *e);
@@ -21,6 +22,8 @@ int card_open_memory(const struct softeuicc_new *how, struct softeuicc_crypto *c
 struct card_slot;
 int card_open_slot(struct card_slot *slot, const char *reader, const struct softeuicc_new *how,
                    struct softeuicc_crypto *crypto, struct card **ret, struct lab_error *e);
+/* A card of this process that is on; it stays the caller's. */
+int card_borrow(struct softeuicc *borrowed, struct card **ret, struct lab_error *e);
 void card_close(struct card **card);
 
 /* One command APDU.  ret_data gets the response without its status word, which goes to ret_sw. */

@@ -31,9 +31,8 @@ enum {
     DEMO_PATH_LEN = 512,
 };
 
-/* The ICCIDs of demo_profiles.h. */
-#define DEMO_BOOTSTRAP   "8900010000000000134"
-#define DEMO_OPERATIONAL "8900010000000000019"
+/* The ICCID of demo_profiles.h's bootstrap profile. */
+#define DEMO_BOOTSTRAP "8900010000000000134"
 
 /* --- demo_tell.c ------------------------------------------------------------------------------ */
 
@@ -107,10 +106,12 @@ unsigned demo_smdp_notified(struct demo_smdp *smdp, enum demo_event event);
 
 struct demo_bench {
     bool coap;
-    FILE *trace; /* may be NULL */
+    const char *profile; /* the package that is downloaded; NULL: demo_profiles.h's */
+    FILE *trace;         /* may be NULL */
     struct demo_record record;
 
     char folder[DEMO_PATH_LEN]; /* "": there is none */
+    char operational[ICCID_TEXT_LEN];
     struct demo_smdp *smdp;
     struct crypto *crypto;
     struct eim *eim;

@@ -11,6 +11,7 @@
 #include "lab/demo_profiles.h"
 #include "lab/esipa.h"
 #include "lab/esipa_coap.h"
+#include "lab/metadata.h"
 #include "os/err.h"
 #include "os/tlv.h"
 
@@ -24,6 +25,7 @@ static const char seed[] = "softeuicc-lab demo";
 enum {
     ATTACH_MS = 500,
     CONFIG_MAX = 16 * 1024,
+    PROFILE_MAX = LAB_FILE_MAX,
     RULE_LEN = 64,
     SW_LEN = 2,
     TYPE_REFRESH = 0x01, /* TS 102 223 8.6 */
@@ -33,8 +35,6 @@ enum {
     TYPE_CHANNEL_STATUS = 0x44,
 
     TAG_SEQUENCE = 0x30,
-    TAG_SUPPORTED_PROTOCOL = 0x87, /* of an EimConfigurationData */
-    BOTH_PROTOCOLS = 0x03,         /* eimRetrieveHttps, eimRetrieveCoaps */
 };
 
 /* --- the folder ------------------------------------------------------------------------------- */
@@ -57,12 +57,38 @@ static int make_folder(struct demo_bench *b, struct lab_error *e)
     if (mkdtemp(path) == NULL)
         return lab_fail(e, "%s: %s", path, strerror(errno));
     memcpy(b->folder, path, sizeof path);
+    return 0;
+}
+
+static int write_profile(struct demo_bench *b, struct rd package, struct lab_error *e)
+{
+    char path[DEMO_PATH_LEN];
+    struct metadata m;
+
+    TRY(metadata_from_upp(package, "", &m, e));
+    iccid_text(rd_of(m.iccid, sizeof m.iccid), b->operational);
+    if (strcmp(b->operational, DEMO_BOOTSTRAP) == 0)
+        return lab_fail(e, "the card has this profile already, as its bootstrap profile");
     path_of(b, files[0], path);
     FILE *f = fopen(path, "wb");
     if (f == NULL)
         return lab_fail(e, "%s: %s", path, strerror(errno));
-    bool ok = fwrite(demo_operational.p, 1, demo_operational.n, f) == demo_operational.n;
+    bool ok = fwrite(package.p, 1, package.n, f) == package.n;
     return fclose(f) == 0 && ok ? 0 : lab_fail(e, "%s: %s", path, strerror(errno));
+}
+
+static int choose_profile(struct demo_bench *b, struct lab_error *e)
+{
+    struct wr package;
+
+    if (b->profile == NULL)
+        return write_profile(b, rd_of(demo_operational.p, demo_operational.n), e);
+    wr_init_heap(&package, PROFILE_MAX);
+    int r = file_read(b->profile, &package, e);
+    if (r == 0)
+        r = write_profile(b, wr_view(&package), e);
+    wr_done(&package);
+    return r;
 }
 
 static void remove_folder(struct demo_bench *b)
@@ -156,6 +182,7 @@ static int make_eim(struct demo_bench *b, struct lab_error *e)
         .id_type = EIM_ID_PROPRIETARY,
         .curve = CURVE_P256,
         .tls_trust = TLS_TRUST_CA,
+        .protocol = EIM_PROTOCOL_BOTH,
         .token = true,
         .indirect = true,
         .learn = true,
@@ -203,28 +230,6 @@ static int serve_eim(struct demo_bench *b, struct lab_error *e)
     return b->coap ? coap_server_listen(&coap, https_events(b->https), &b->coap_server, e) : 0;
 }
 
-/* The eIM's configuration as the factory writes it, with the protocols that it has here. */
-static int factory_config(const struct demo_bench *b, struct wr *ret)
-{
-    struct wr fields;
-    struct tlv t;
-
-    wr_init_heap(&fields, CONFIG_MAX);
-    int r = eim_config_fields(b->crypto, &b->eim->identity, &fields);
-    struct wr_mark entry = tlv_open(ret, TAG_SEQUENCE);
-    struct rd in = wr_view(&fields);
-    while (r == 0 && in.n > 0) {
-        r = tlv_get(&in, &t);
-        if (r == 0 && t.tag == TAG_SUPPORTED_PROTOCOL)
-            tlv_put_bits(ret, t.tag, BOTH_PROTOCOLS);
-        else if (r == 0)
-            wr_put_rd(ret, t.whole);
-    }
-    tlv_close(ret, entry);
-    wr_done(&fields);
-    return r == 0 ? wr_failed(ret) : r;
-}
-
 /* --- DNS -------------------------------------------------------------------------------------- */
 
 static void on_question(void *ctx, const char *name)
@@ -245,17 +250,17 @@ static int serve_names(struct demo_bench *b, struct lab_error *e)
 
 /* --- the card --------------------------------------------------------------------------------- */
 
-/* "link to eim.example.test: TLSv1.3 TLS_AES_128_GCM_SHA256, resumed, 524 up, 308 down" */
-static void tell_link(struct demo_bench *b, const char *text)
+/* "eim.example.test: TLSv1.3 TLS_AES_128_GCM_SHA256, resumed, certificate of ..." */
+static void tell_tls(struct demo_bench *b, const char *text)
 {
     const char *version = strstr(text, "TLSv1");
 
-    if (strncmp(text, "link to ", 8) != 0 || version == NULL)
+    if (version == NULL)
         return;
     version -= version[-1] == 'D';
     demo_record_add(&b->record, DEMO_CARD, DEMO_CARD, 0, "%.*s, %s handshake",
                     (int)strcspn(version, " "), version,
-                    strstr(version, "resumed") != NULL ? "short" : "full");
+                    strstr(version, ", resumed") != NULL ? "short" : "full");
 }
 
 static void on_trace(void *ctx, enum softeuicc_event event, const char *text, const uint8_t *bytes,
@@ -268,7 +273,8 @@ static void on_trace(void *ctx, enum softeuicc_event event, const char *text, co
     if (event == SOFTEUICC_COMMAND || event == SOFTEUICC_RESPONSE)
         return;
     snprintf(b->said, sizeof b->said, "%s", text);
-    tell_link(b, text);
+    if (event == SOFTEUICC_TLS)
+        tell_tls(b, text);
     if (b->trace != NULL)
         fprintf(b->trace, "%10.3f = %s\n", (double)b->run.clock.ms / 1000, text);
 }
@@ -291,7 +297,11 @@ static int make_card(struct demo_bench *b, struct lab_error *e)
     struct wr config;
 
     wr_init_heap(&config, CONFIG_MAX);
-    int r = factory_config(b, &config);
+    struct wr_mark entry = tlv_open(&config, TAG_SEQUENCE);
+    int r = eim_config_fields(b->crypto, &b->eim->identity, &config);
+    tlv_close(&config, entry);
+    if (r == 0)
+        r = wr_failed(&config);
     if (r == 0) {
         const struct softeuicc_bytes eim = { config.p, config.n };
         const struct softeuicc_new how = {
@@ -467,7 +477,7 @@ bool demo_bench_skip(struct demo_bench *b)
 static void find_network(struct demo_bench *b)
 {
     cJSON *card = demo_bench_show(b);
-    bool lost = b->out_of_reach && strcmp(demo_enabled(card), DEMO_OPERATIONAL) == 0;
+    bool lost = b->out_of_reach && strcmp(demo_enabled(card), b->operational) == 0;
 
     cJSON_Delete(card);
     terminal_set_service(b->run.terminal, lost ? SERVICE_NONE : SERVICE_NORMAL);
@@ -499,6 +509,7 @@ int demo_bench_open(struct demo_bench *b, struct lab_error *e)
     if (b->card_crypto == NULL || !demo_record_init(&b->record))
         return lab_fail(e, "out of memory");
     TRY(make_folder(b, e));
+    TRY(choose_profile(b, e));
     TRY(demo_smdp_start(b->folder, &b->record, &b->smdp, e));
     TRY(make_eim(b, e));
     TRY(serve_eim(b, e));

@@ -11,15 +11,16 @@
 
 struct options {
     bool coap, json, help;
-    const char *trace;
+    const char *profile, *trace;
 };
 
 static void usage(FILE *out)
 {
     fprintf(out, "usage: softeuicc-lab demo [OPTION...]\n\n"
-                 "  --coap        the card asks its eIM over CoAP and DTLS, not over HTTPS\n"
-                 "  --json        the steps as one JSON object\n"
-                 "  --trace FILE  what card and terminal did, a line each; - is standard error\n"
+                 "  --coap          the card asks its eIM over CoAP and DTLS, not over HTTPS\n"
+                 "  --profile FILE  the profile package that is downloaded\n"
+                 "  --json          the steps as one JSON object\n"
+                 "  --trace FILE    what card and terminal did, a line each; - is standard error\n"
                  "  --help\n\n"
                  "A factory-new card finds its eIM, is given a profile, enables it, loses its\n"
                  "network, falls back and returns: card, terminal, eIM and SM-DP+ in this\n"
@@ -27,14 +28,12 @@ static void usage(FILE *out)
                  "not hold.\n");
 }
 
-enum { OPT_COAP = 1, OPT_JSON, OPT_TRACE, OPT_HELP };
+enum { OPT_COAP = 1, OPT_PROFILE, OPT_JSON, OPT_TRACE, OPT_HELP };
 
 static const struct option long_options[] = {
-    { "coap", no_argument, NULL, OPT_COAP },
-    { "json", no_argument, NULL, OPT_JSON },
-    { "trace", required_argument, NULL, OPT_TRACE },
-    { "help", no_argument, NULL, OPT_HELP },
-    { NULL, 0, NULL, 0 },
+    { "coap", no_argument, NULL, OPT_COAP }, { "profile", required_argument, NULL, OPT_PROFILE },
+    { "json", no_argument, NULL, OPT_JSON }, { "trace", required_argument, NULL, OPT_TRACE },
+    { "help", no_argument, NULL, OPT_HELP }, { NULL, 0, NULL, 0 },
 };
 
 static bool read_options(int argc, char **argv, struct options *o)
@@ -45,6 +44,9 @@ static bool read_options(int argc, char **argv, struct options *o)
         switch (option) {
         case OPT_COAP:
             o->coap = true;
+            break;
+        case OPT_PROFILE:
+            o->profile = optarg;
             break;
         case OPT_JSON:
             o->json = true;
@@ -116,6 +118,7 @@ int demo_main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     b.coap = o.coap;
+    b.profile = o.profile;
     int result = open_trace(&o, &b.trace, &e);
     if (result == 0) {
         result = tell(&o, &b, &e);

@@ -84,9 +84,10 @@ static void *run(void *ctx)
 
 static int listen_https(struct demo_smdp *s, struct lab_error *e)
 {
-    const struct dp_identity *identity = &s->config.identities[0];
+    const struct rsp_identity *identity = &s->config.identities[0];
 
-    TRY(identity_issue_tls(s->config.crypto, identity, host, &s->certificate, &s->key, e));
+    TRY(identity_issue_tls(s->config.crypto, identity, ROLE_DP_TLS, host, &s->certificate, &s->key,
+                           e));
     const struct https_config config = {
         .bind_address = host,
         .certificate = wr_view(&s->certificate),
@@ -108,7 +109,8 @@ static int start_server(struct demo_smdp *s, const char *folder, struct lab_erro
     if (s->config.crypto == NULL)
         return lab_fail(e, "OpenSSL does not start");
     TRY(identity_open_pki(NULL, &pki, e));
-    int r = identity_load(s->config.crypto, pki, CURVE_P256, &s->config.identities[0], e);
+    int r = identity_load(s->config.crypto, pki, IDENTITY_SMDPP, CURVE_P256,
+                          &s->config.identities[0], e);
     pki_close(&pki);
     if (r != 0)
         return r;

@@ -168,7 +168,7 @@ static int is_downloaded(const struct story *s, const cJSON *card, struct lab_er
     TRY(check_work(s, e));
     cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(card, "profiles"))
     {
-        there = there || strcmp(demo_log_text(one, "iccid"), DEMO_OPERATIONAL) == 0;
+        there = there || strcmp(demo_log_text(one, "iccid"), s->bench->operational) == 0;
     }
     if (!there)
         return lab_fail(e, "the profile is not on the card");
@@ -179,7 +179,10 @@ static int is_downloaded(const struct story *s, const cJSON *card, struct lab_er
 
 static int queue_enable(struct story *s, struct lab_error *e)
 {
-    return queue(s, "enable " DEMO_OPERATIONAL " rollback", e);
+    char text[DEMO_TEXT_LEN];
+
+    snprintf(text, sizeof text, "enable %s rollback", s->bench->operational);
+    return queue(s, text, e);
 }
 
 static int is_enabled(const struct story *s, const cJSON *card, struct lab_error *e)
@@ -188,7 +191,7 @@ static int is_enabled(const struct story *s, const cJSON *card, struct lab_error
     if (ask(s, "SELECT count(*) FROM result WHERE eid = ? AND work = ? AND verified = 1",
             s->work) != 1)
         return lab_fail(e, "the eIM has no verified result");
-    TRY(check_enabled(card, DEMO_OPERATIONAL, e));
+    TRY(check_enabled(card, s->bench->operational, e));
     TRY(check_notified(s, DEMO_ENABLE, 1, e));
     return check_empty(s, card, e);
 }
@@ -205,7 +208,7 @@ static int has_fallen_back(const struct story *s, const cJSON *card, struct lab_
     const cJSON *iot = cJSON_GetObjectItemCaseSensitive(card, "iot");
 
     TRY(check_enabled(card, DEMO_BOOTSTRAP, e));
-    if (strcmp(demo_log_text(iot, "return_from_fallback"), DEMO_OPERATIONAL) != 0)
+    if (strcmp(demo_log_text(iot, "return_from_fallback"), s->bench->operational) != 0)
         return lab_fail(e, "the card does not know the way back");
     TRY(check_told(s, e));
     return check_empty(s, card, e);
@@ -220,7 +223,7 @@ static int find_network(struct story *s, struct lab_error *e)
 
 static int is_back(const struct story *s, const cJSON *card, struct lab_error *e)
 {
-    TRY(check_enabled(card, DEMO_OPERATIONAL, e));
+    TRY(check_enabled(card, s->bench->operational, e));
     TRY(check_told(s, e));
     return check_empty(s, card, e);
 }
@@ -231,7 +234,7 @@ static int is_quiet(const struct story *s, const cJSON *card, struct lab_error *
         return lab_fail(e, "the eIM was not asked");
     if (ask(s, "SELECT count(*) FROM work WHERE eid = ? AND state <> ?", WORK_DONE) != 0)
         return lab_fail(e, "the eIM has work that is not done");
-    TRY(check_enabled(card, DEMO_OPERATIONAL, e));
+    TRY(check_enabled(card, s->bench->operational, e));
     return check_empty(s, card, e);
 }
 

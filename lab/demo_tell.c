@@ -7,7 +7,7 @@
 #include "lab/demo.h"
 #include "os/err.h"
 
-enum { DIAGRAM_WIDTH = 86, LABEL_LEN = DEMO_TEXT_LEN + 16, MS = 1000 };
+enum { DIAGRAM_WIDTH = 86, LABEL_LEN = DEMO_TEXT_LEN + 24, MS = 1000 };
 
 static const struct {
     const char *name;

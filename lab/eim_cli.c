@@ -59,8 +59,9 @@ static int read_choices(const struct eim_options *o, struct eim_choices *c, stru
     static const char *const trusts[] = { "ca", "spki", "certificate", "none" };
     static const enum eim_tls_trust trust_of[] = { TLS_TRUST_CA, TLS_TRUST_SPKI,
                                                    TLS_TRUST_CERTIFICATE, TLS_TRUST_NONE };
+    static const char *const protocols[] = { "https", "coaps", "both" };
     static const char *const yes_no[] = { "yes", "no" };
-    size_t type, curve, key, trust, token, indirect, learn;
+    size_t type, curve, key, trust, protocol, token, indirect, learn;
     unsigned long counter = 0;
     struct wr ski;
 
@@ -68,6 +69,7 @@ static int read_choices(const struct eim_options *o, struct eim_choices *c, stru
     TRY(choose("curve", o->curve, curves, N_ELEMS(curves), &curve, e));
     TRY(choose("public-key", o->public_key, keys, N_ELEMS(keys), &key, e));
     TRY(choose("tls-trust", o->tls_trust, trusts, N_ELEMS(trusts), &trust, e));
+    TRY(choose("protocol", o->protocol, protocols, N_ELEMS(protocols), &protocol, e));
     TRY(choose("token", o->token, yes_no, 2, &token, e));
     TRY(choose("indirect", o->indirect, yes_no, 2, &indirect, e));
     TRY(choose("learn", o->learn, yes_no, 2, &learn, e));
@@ -84,6 +86,7 @@ static int read_choices(const struct eim_options *o, struct eim_choices *c, stru
         .curve = curve == 0 ? CURVE_P256 : CURVE_BRAINPOOL_P256R1,
         .key_as_certificate = key == 1,
         .tls_trust = trust_of[trust],
+        .protocol = (enum eim_protocol)protocol,
         .counter = counter,
         .token = token == 0,
         .indirect = indirect == 0,

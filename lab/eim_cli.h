@@ -10,8 +10,8 @@ enum { EIM_NUMBER_MAX = 0x7FFFFFFF };
 struct eim_options {
     size_t n_args;
     char **args; /* the first is the file */
-    const char *eim_id, *id_type, *fqdn, *pki, *curve, *public_key, *tls_trust, *token, *counter,
-        *indirect, *learn, *ci_pkid, *out, *version, *fault, *number, *wait, *port, *bind,
+    const char *eim_id, *id_type, *fqdn, *pki, *curve, *public_key, *tls_trust, *protocol, *token,
+        *counter, *indirect, *learn, *ci_pkid, *out, *version, *fault, *number, *wait, *port, *bind,
         *ready_file, *ready_fd, *ca, *coap, /* NULL: no CoAP; "": at the port of --fqdn */
         *coap_path;
     bool request, json, register_any, help;

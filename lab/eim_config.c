@@ -20,10 +20,16 @@ enum {
 
     TAG_SEQUENCE = 0x30,
     TAG_ADD_INITIAL_EIM = 0xBF57,
-    PROTOCOL_RETRIEVE_HTTPS = 1 << 0,
 };
 
 static const char default_id[] = "eim1";
+
+/* eimSupportedProtocol (SGP.32 2.11.1.1.1). */
+static const uint8_t protocol_bits[] = {
+    [EIM_PROTOCOL_HTTPS] = 1 << 0, /* eimRetrieveHttps */
+    [EIM_PROTOCOL_COAPS] = 1 << 1, /* eimRetrieveCoaps */
+    [EIM_PROTOCOL_BOTH] = 1 << 0 | 1 << 1,
+};
 
 static const struct curve_files {
     enum curve curve;
@@ -187,6 +193,7 @@ static int put_choices(struct db *db, const struct eim_choices *o)
     TRY(put_number(db, "curve", o->curve));
     TRY(put_number(db, "key-as-certificate", o->key_as_certificate));
     TRY(put_number(db, "tls-trust", o->tls_trust));
+    TRY(put_number(db, "protocol", o->protocol));
     TRY(put_number(db, "counter", o->counter));
     TRY(put_number(db, "token", o->token));
     TRY(put_number(db, "indirect", o->indirect));
@@ -281,7 +288,7 @@ static int get_number(struct db *db, const char *key, unsigned long *ret)
 
 static int load_choices(struct db *db, struct eim_identity *id)
 {
-    unsigned long type, curve, as_certificate, trust, counter, token, indirect, learn;
+    unsigned long type, curve, as_certificate, trust, protocol, counter, token, indirect, learn;
 
     TRY(get_text(db, "eim-id", id->id, sizeof id->id));
     TRY(get_text(db, "fqdn", id->fqdn, sizeof id->fqdn));
@@ -289,6 +296,7 @@ static int load_choices(struct db *db, struct eim_identity *id)
     TRY(get_number(db, "curve", &curve));
     TRY(get_number(db, "key-as-certificate", &as_certificate));
     TRY(get_number(db, "tls-trust", &trust));
+    TRY(get_number(db, "protocol", &protocol));
     TRY(get_number(db, "counter", &counter));
     TRY(get_number(db, "token", &token));
     TRY(get_number(db, "indirect", &indirect));
@@ -297,6 +305,8 @@ static int load_choices(struct db *db, struct eim_identity *id)
     id->curve = (enum curve)curve;
     id->key_as_certificate = as_certificate != 0;
     id->tls_trust = (enum eim_tls_trust)trust;
+    id->protocol =
+        protocol < N_ELEMS(protocol_bits) ? (enum eim_protocol)protocol : EIM_PROTOCOL_HTTPS;
     id->counter = counter;
     id->token = token != 0;
     id->indirect = indirect != 0;
@@ -456,7 +466,7 @@ int eim_config_fields(struct crypto *c, const struct eim_identity *id, struct wr
         tlv_put(ret, 0x84, rd_of(&minus_one, 1));
     TRY(put_public_key(c, id, ret));
     TRY(put_tls_trust(c, id, ret));
-    tlv_put_bits(ret, 0x87, PROTOCOL_RETRIEVE_HTTPS);
+    tlv_put_bits(ret, 0x87, protocol_bits[id->protocol]);
     if (id->ci_pkid.n > 0)
         tlv_put(ret, 0x88, wr_view(&id->ci_pkid));
     if (id->indirect)

@@ -10,6 +10,8 @@ enum { EIM_MAX_CI = 2 };
 
 enum eim_id_type { EIM_ID_OID = 1, EIM_ID_FQDN = 2, EIM_ID_PROPRIETARY = 3 };
 enum eim_tls_trust { TLS_TRUST_NONE, TLS_TRUST_CA, TLS_TRUST_SPKI, TLS_TRUST_CERTIFICATE };
+/* How it says that it is asked, eimSupportedProtocol. */
+enum eim_protocol { EIM_PROTOCOL_HTTPS, EIM_PROTOCOL_COAPS, EIM_PROTOCOL_BOTH };
 
 /* What `eim new` is told. */
 struct eim_choices {
@@ -20,6 +22,7 @@ struct eim_choices {
     enum curve curve;
     bool key_as_certificate;
     enum eim_tls_trust tls_trust;
+    enum eim_protocol protocol;
     uint64_t counter;
     bool token, indirect, learn;
     uint8_t ci_pkid[SKI_LEN];
@@ -32,6 +35,7 @@ struct eim_identity {
     enum curve curve;
     bool key_as_certificate;
     enum eim_tls_trust tls_trust;
+    enum eim_protocol protocol;
     uint64_t counter; /* of new devices */
     bool token, indirect, learn;
     struct wr ci_pkid;

@@ -19,8 +19,8 @@ static const struct command {
     { "new", eim_cmd_new, 1, 1,
       "new DB [--eim-id ID] [--id-type oid|fqdn|proprietary] [--fqdn HOST[:PORT]] [--pki DIR]\n"
       "      [--curve nist|brp] [--public-key spki|certificate] [--token yes|no] [--counter N]\n"
-      "      [--tls-trust ca|spki|certificate|none] [--indirect yes|no] [--ci-pkid HEX]\n"
-      "      [--learn yes|no]\n"
+      "      [--tls-trust ca|spki|certificate|none] [--protocol https|coaps|both]\n"
+      "      [--indirect yes|no] [--ci-pkid HEX] [--learn yes|no]\n"
       "    makes an eIM in a new file DB" },
     { "config", eim_cmd_config, 1, 1,
       "config DB [--request] [--out FILE]\n"
@@ -90,6 +90,7 @@ static const struct {
     VALUE("curve", curve),
     VALUE("public-key", public_key),
     VALUE("tls-trust", tls_trust),
+    VALUE("protocol", protocol),
     VALUE("token", token),
     VALUE("counter", counter),
     VALUE("indirect", indirect),

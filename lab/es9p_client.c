@@ -138,6 +138,12 @@ static const struct {
     { "8.8.3", "Specification Version Number (SVN)" },
     { "8.8.4", "SM-DP+ Certificate" },
     { "8.8.5", "Download order" },
+    { "8.9", "SM-DS" },
+    { "8.9.1", "SM-DS Address" },
+    { "8.9.2", "Security configuration" },
+    { "8.9.3", "Specification Version Number (SVN)" },
+    { "8.9.4", "SM-DS Certificate" },
+    { "8.9.5", "Event Record" },
     { "8.10.1", "RSP Session TransactionID" },
     { "8.11.1", "GSMA CI Public Key" },
 }, reasons[] = {

@@ -7,6 +7,7 @@
 
 #define ESIPA_PROTOCOL_PREFIX "gsma/rsp/v"
 #define ESIPA_PROTOCOL        ESIPA_PROTOCOL_PREFIX "2.4.0"
+#define ESIPA_PROTOCOL_V1_0   ESIPA_PROTOCOL_PREFIX "2.1.0"
 #define ESIPA_ASN1_PATH       "/gsma/rsp2/asn1"
 #define ESIPA_JSON_PATH       "/gsma/rsp2/esipa/" /* followed by the function's name */
 #define ESIPA_ASN1_TYPE       "application/x-gsma-rsp-asn1"

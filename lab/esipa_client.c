@@ -173,10 +173,12 @@ static int set_up(struct esipa_client *client, struct crypto *crypto, const stru
     const char *type = peer->binding == ESIPA_JSON ? "Content-Type: " ESIPA_JSON_TYPE
                                                      ";charset=UTF-8"
                                                    : "Content-Type: " ESIPA_ASN1_TYPE;
+    const char *protocol = peer->version == ESIPA_V1_0 ? "X-Admin-Protocol: " ESIPA_PROTOCOL_V1_0
+                                                       : "X-Admin-Protocol: " ESIPA_PROTOCOL;
 
     if (client->curl == NULL || add_line(&client->headers, type) != 0 ||
-        add_line(&client->headers, "X-Admin-Protocol: " ESIPA_PROTOCOL) != 0 ||
-        add_line(&client->headers, "Expect:") != 0 || set_options(client) != CURLE_OK)
+        add_line(&client->headers, protocol) != 0 || add_line(&client->headers, "Expect:") != 0 ||
+        set_options(client) != CURLE_OK)
         return lab_fail(e, "libcurl does not start");
     TRY(set_address(client, peer, e));
     return set_trust(client, crypto, peer, e);

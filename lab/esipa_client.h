@@ -18,6 +18,7 @@ struct esipa_peer {
     const char *fqdn;    /* host[:port]; the name that TLS is checked for; "": that of connect */
     const char *connect; /* host[:port] to connect to instead; NULL: fqdn */
     enum esipa_binding binding;
+    enum esipa_version version;
     struct eim_key key;
     struct rd ca;
 };

@@ -1,4 +1,4 @@
-/* identity.c - who the SM-DP+ is (SGP.22 4.5.2.1; file names of SGP.26 v1). */
+/* identity.c - who an SM-DP+ or an SM-DS is (SGP.22 4.5.2.1; file names of SGP.26 v1). */
 #include "lab/identity.h"
 
 #include <errno.h>
@@ -65,7 +65,14 @@ static int read_key(struct crypto *c, const struct pki *pki, const char *pattern
     return r;
 }
 
-static int check(struct crypto *c, const struct dp_identity *id, struct lab_error *e)
+static int check_smds(struct crypto *c, const struct rsp_identity *id, struct lab_error *e)
+{
+    const char *why = cert_check(c, id->auth, ROLE_DS_AUTH, cert_key(id->ci), cert_ski(id->ci));
+
+    return why == NULL ? 0 : lab_fail(e, "CERT.DSauth.ECDSA: %s", why);
+}
+
+static int check_smdpp(struct crypto *c, const struct rsp_identity *id, struct lab_error *e)
 {
     const char *why = cert_check(c, id->auth, ROLE_DP_AUTH, cert_key(id->ci), cert_ski(id->ci));
 
@@ -79,23 +86,33 @@ static int check(struct crypto *c, const struct dp_identity *id, struct lab_erro
     return 0;
 }
 
-int identity_load(struct crypto *c, const struct pki *pki, enum curve curve,
-                  struct dp_identity *ret, struct lab_error *e)
+static int load_smds(struct crypto *c, const struct pki *pki, struct rsp_identity *id,
+                     struct lab_error *e)
 {
-    struct dp_identity id = { .curve = curve };
+    TRY(read_cert(c, pki, "DSauth/CERT_S_SM_DSauth_ECDSA", id->curve, &id->auth, e));
+    TRY(read_key(c, pki, "DSauth/SK_S_SM_DSauth_ECDSA", id->curve, &id->auth_key, e));
+    return check_smds(c, id, e);
+}
+
+static int load_smdpp(struct crypto *c, const struct pki *pki, struct rsp_identity *id,
+                      struct lab_error *e)
+{
+    TRY(read_cert(c, pki, "DPauth/CERT_S_SM_DPauth_ECDSA", id->curve, &id->auth, e));
+    TRY(read_key(c, pki, "DPauth/SK_S_SM_DPauth_ECDSA", id->curve, &id->auth_key, e));
+    TRY(read_cert(c, pki, "DPpb/CERT_S_SM_DPpb_ECDSA", id->curve, &id->pb, e));
+    TRY(read_key(c, pki, "DPpb/SK_S_SM_DPpb_ECDSA", id->curve, &id->pb_key, e));
+    return check_smdpp(c, id, e);
+}
+
+int identity_load(struct crypto *c, const struct pki *pki, enum identity_kind kind,
+                  enum curve curve, struct rsp_identity *ret, struct lab_error *e)
+{
+    struct rsp_identity id = { .curve = curve };
     struct lab_error no_ci_key;
 
     int r = read_cert(c, pki, "CertificateIssuer/CERT_CI_ECDSA", curve, &id.ci, e);
     if (r == 0)
-        r = read_cert(c, pki, "DPauth/CERT_S_SM_DPauth_ECDSA", curve, &id.auth, e);
-    if (r == 0)
-        r = read_key(c, pki, "DPauth/SK_S_SM_DPauth_ECDSA", curve, &id.auth_key, e);
-    if (r == 0)
-        r = read_cert(c, pki, "DPpb/CERT_S_SM_DPpb_ECDSA", curve, &id.pb, e);
-    if (r == 0)
-        r = read_key(c, pki, "DPpb/SK_S_SM_DPpb_ECDSA", curve, &id.pb_key, e);
-    if (r == 0)
-        r = check(c, &id, e);
+        r = kind == IDENTITY_SMDS ? load_smds(c, pki, &id, e) : load_smdpp(c, pki, &id, e);
     if (r != 0) {
         identity_done(&id);
         return r;
@@ -105,7 +122,7 @@ int identity_load(struct crypto *c, const struct pki *pki, enum curve curve,
     return 0;
 }
 
-void identity_done(struct dp_identity *identity)
+void identity_done(struct rsp_identity *identity)
 {
     cert_free(&identity->ci);
     ec_key_free(&identity->ci_key);
@@ -115,8 +132,8 @@ void identity_done(struct dp_identity *identity)
     ec_key_free(&identity->pb_key);
 }
 
-static int issue(struct crypto *c, const struct dp_identity *identity, const char *host,
-                 const struct ec_key *key, struct wr *ret)
+static int issue(struct crypto *c, const struct rsp_identity *identity, enum cert_role role,
+                 const char *host, const struct ec_key *key, struct wr *ret)
 {
     uint8_t point[EC_POINT_LEN], any[16];
     struct ec_pub *pub = NULL;
@@ -130,7 +147,7 @@ static int issue(struct crypto *c, const struct dp_identity *identity, const cha
         serial = serial << 8 | any[i];
     TRY(ec_pub_from_point(c, identity->curve, rd_of(point, sizeof point), &pub));
     struct cert_request request = {
-        .role = ROLE_DP_TLS,
+        .role = role,
         .key = pub,
         .issuer_key = identity->ci_key,
         .issuer = identity->ci,
@@ -147,8 +164,9 @@ static int issue(struct crypto *c, const struct dp_identity *identity, const cha
     return r;
 }
 
-int identity_issue_tls(struct crypto *c, const struct dp_identity *identity, const char *host,
-                       struct wr *ret_cert, struct wr *ret_key, struct lab_error *e)
+int identity_issue_tls(struct crypto *c, const struct rsp_identity *identity, enum cert_role role,
+                       const char *host, struct wr *ret_cert, struct wr *ret_key,
+                       struct lab_error *e)
 {
     struct ec_key *key = NULL;
 
@@ -156,7 +174,7 @@ int identity_issue_tls(struct crypto *c, const struct dp_identity *identity, con
         return lab_fail(e, "the PKI has no key of its CI (SK_CI_ECDSA): no TLS certificate");
     int r = ec_key_generate(c, identity->curve, &key);
     if (r == 0)
-        r = issue(c, identity, host, key, ret_cert);
+        r = issue(c, identity, role, host, key, ret_cert);
     if (r == 0)
         r = ec_key_write_der(c, key, ret_key);
     ec_key_free(&key);

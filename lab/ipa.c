@@ -83,6 +83,11 @@ static int cmd_download(struct invocation *v, char **args, struct lab_error *e)
     return ipa_download(&v->ipa, args[0], e);
 }
 
+static int cmd_discover(struct invocation *v, char **args, struct lab_error *e)
+{
+    return ipa_discover(&v->ipa, args[0], v->download, e);
+}
+
 static int cmd_enable(struct invocation *v, char **args, struct lab_error *e)
 {
     return local_enable(&v->ipa, args[0], e);
@@ -240,6 +245,8 @@ static const struct command {
     { "info", NULL, 0, cmd_info, "info" },
     { "list", NULL, 0, cmd_list, "list" },
     { "download", NULL, 1, cmd_download, "download ACTIVATION_CODE" },
+    { "discover", NULL, 0, cmd_discover, "discover" },
+    { "discover", NULL, 1, cmd_discover, "discover SM-DS-ADDRESS" },
     { "enable", NULL, 1, cmd_enable, "enable ID" },
     { "disable", NULL, 1, cmd_disable, "disable ID" },
     { "delete", NULL, 1, cmd_delete, "delete ID" },

@@ -41,6 +41,10 @@ void ipa_print_json(cJSON *value);
  * notifications that came of it. */
 int ipa_download(struct ipa *ipa, const char *activation_code, struct lab_error *e);
 
+/* What an SM-DS has for the eUICC (SGP.22 3.6.2): prints it, or downloads it likewise.  NULL: the
+ * root SM-DS. */
+int ipa_discover(struct ipa *ipa, const char *address, bool download, struct lab_error *e);
+
 /* Pending notifications (SGP.22 3.5): a list; sending and removing those with at least this
  * sequence number; removing one unsent. */
 int ipa_notifications_list(struct ipa *ipa, struct lab_error *e);

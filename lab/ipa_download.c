@@ -23,6 +23,7 @@ enum {
     TAG_SEQUENCE = 0x30,
     TAG_BOOLEAN = 0x01,
     TAG_OCTET_STRING = 0x04,
+    TAG_METADATA = 0xBF25,
     TAG_EUICC_INFO1 = 0xBF20,
     TAG_GET_CHALLENGE = 0xBF2E,
     TAG_AUTHENTICATE_SERVER = 0xBF38,
@@ -248,7 +249,7 @@ static int authenticate(struct download *d, struct lab_error *e)
     TRY(check_response(d, answer, CODES_AUTHENTICATE_SERVER, "AuthenticateServer", e));
     d->euicc_has_session = true;
     TRY(d->server->authenticate_client(d, wr_view(&d->ipa->answer), e));
-    d->server_has_session = true;
+    d->server_has_session = !d->has_events;
     return 0;
 }
 
@@ -336,6 +337,33 @@ static int open_bpp(struct rd octets, struct bpp *ret, struct lab_error *e)
     return 0;
 }
 
+/* Of StoreMetadataRequest, but for profileClass operational: a DEFAULT, which DER leaves out. */
+static bool next_metadata(struct rd *in, struct tlv *ret)
+{
+    static const uint8_t operational[] = { 0x95, 0x01, 0x02 };
+
+    while (in->n > 0 && tlv_get(in, ret) == 0)
+        if (!rd_equal(ret->whole, rd_of(operational, sizeof operational)))
+            return true;
+    return false;
+}
+
+/* An eIM may have encoded one of them anew. */
+static bool same_metadata(struct rd one, struct rd other)
+{
+    struct tlv a, b;
+
+    if (tlv_expect(&one, TAG_METADATA, &a) != 0 || tlv_expect(&other, TAG_METADATA, &b) != 0 ||
+        one.n != 0 || other.n != 0 || !tlv_all_whole(a.value) || !tlv_all_whole(b.value))
+        return false;
+    one = a.value;
+    other = b.value;
+    while (next_metadata(&one, &a))
+        if (!next_metadata(&other, &b) || !rd_equal(a.whole, b.whole))
+            return false;
+    return !next_metadata(&other, &b);
+}
+
 /* The metadata inside the package must be what the user was told (3.1.3). */
 static int compare_metadata(struct download *d, const struct bpp *b, struct lab_error *e)
 {
@@ -346,7 +374,7 @@ static int compare_metadata(struct download *d, const struct bpp *b, struct lab_
     while (in.n > 0 && tlv_get(&in, &t) == 0)
         wr_put(&d->message, t.value.p, t.value.n < BSP_MAC ? 0 : t.value.n - BSP_MAC);
     if (d->fields[FIELD_METADATA].n == 0 || /* an eIM has looked at them */
-        rd_equal(wr_view(&d->message), whole_field(d, FIELD_METADATA)))
+        same_metadata(wr_view(&d->message), whole_field(d, FIELD_METADATA)))
         return 0;
     d->reason = CANCEL_METADATA_MISMATCH;
     return lab_fail(e, "the metadata in the profile package is not that of authenticateClient");
@@ -470,6 +498,8 @@ static int run(struct download *d, struct lab_error *e)
 {
     int r = authenticate(d, e);
 
+    if (r == 0 && d->has_events)
+        return 0; /* nothing to be cancelled: the next challenge ends the eUICC's session */
     if (r == 0)
         r = prepare(d, e);
     if (r == 0)
@@ -495,13 +525,16 @@ void download_outcome_done(struct download_outcome *outcome)
 }
 
 int download_run(struct ipa *ipa, const struct download_server *server, void *ctx,
-                 const struct activation_code *ac, struct download_outcome *ret,
-                 struct lab_error *e)
+                 const struct download_wanted *wanted, struct download_outcome *ret,
+                 bool *ret_has_events, struct lab_error *e)
 {
+    const struct activation_code *ac = wanted->ac;
     struct download d = { .ipa = ipa,
                           .server = server,
                           .ctx = ctx,
                           .ac = *ac,
+                          .events = wanted->events,
+                          .events_only = wanted->events_only,
                           .reason = CANCEL_UNDEFINED,
                           .outcome = ret };
 
@@ -515,6 +548,7 @@ int download_run(struct ipa *ipa, const struct download_server *server, void *ct
     for (size_t i = 0; i < N_FIELDS; i++)
         wr_init_heap(&d.fields[i], i == FIELD_PACKAGE ? BPP_MAX : MESSAGE_MAX);
     int r = run(&d, e);
+    *ret_has_events = d.has_events;
     for (size_t i = 0; i < N_FIELDS; i++)
         wr_done(&d.fields[i]);
     wr_done(&d.message);

@@ -55,7 +55,7 @@ int eim_exchange(struct eim_session *s, struct rd *ret, struct lab_error *e)
 bool eim_is_indirect(const struct eim_session *s)
 {
     return (s->features & FEATURE_INDIRECT) != 0 &&
-           (s->config->indirect || !(s->features & FEATURE_DIRECT));
+           (s->config->indirect || s->version == ESIPA_V1_0 || !(s->features & FEATURE_DIRECT));
 }
 
 /* --- results and acknowledgements ------------------------------------------------------------- */
@@ -71,6 +71,24 @@ void eim_remove_acknowledged(struct eim_session *s, const struct esipa_acks *ack
         else /* some eIMs acknowledge numbers of their own */
             eim_tell(s, "acknowledged", "%llu: %s", seq, e.text);
     }
+}
+
+/* An eIM of v1.0 need not acknowledge: its answer says that it has the result (SGP.32 3.3.1). */
+static void remove_provided(struct eim_session *s, struct rd contents)
+{
+    struct package_result result;
+    struct lab_error e;
+    struct tlv t;
+
+    if (tlv_get(&contents, &t) != 0 ||
+        (t.tag == TAG_SEQUENCE && !tlv_find(t.value, EUICC_PACKAGE, &t)))
+        return;
+    if (t.tag != EUICC_PACKAGE || package_result_read(t.whole, &result) != 0 ||
+        result.kind != RESULT_OK)
+        return;
+    if (ipa_notification_sent(s->ipa, result.seq_number, &e) == 0)
+        eim_tell(s, "delivered", "%llu removed from the card",
+                 (unsigned long long)result.seq_number);
 }
 
 static int provide_once(struct eim_session *s, struct esipa_acks *ret_acks, struct lab_error *e)
@@ -111,6 +129,8 @@ int eim_provide(struct eim_session *s, struct rd contents, unsigned attempts, st
                         (unsigned long long)acks.error);
     eim_tell(s, "provideEimPackageResult", "delivered, %zu acknowledged", acks.n);
     eim_remove_acknowledged(s, &acks);
+    if (!acks.given && s->version == ESIPA_V1_0)
+        remove_provided(s, contents);
     return 0;
 }
 

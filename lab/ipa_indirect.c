@@ -5,6 +5,7 @@
 #include "lab/ipa_eim.h"
 #include "os/err.h"
 #include "os/tlv.h"
+#include "os/x509.h"
 
 enum {
     TAG_SEQUENCE = 0x30,
@@ -62,6 +63,20 @@ static bool take(struct download *d, struct rd body, uint32_t tag, unsigned nth,
     return wr_failed(&d->fields[field]) == 0;
 }
 
+/* The first one.  An eIM may hand on what ES9+ has in JSON as it is, with a tag and a length of its
+ * own: longer than the longest such field. */
+static bool take_plain(struct download *d, struct rd body, uint32_t tag, size_t longest,
+                       enum download_field field)
+{
+    struct tlv t, within;
+
+    if (!tlv_find(body, tag, &t))
+        return false;
+    struct rd in = t.value;
+    bool twice = in.n > longest && tlv_expect(&in, tag, &within) == 0 && in.n == 0;
+    return take(d, twice ? t.value : body, tag, 0, field);
+}
+
 static int initiate(struct download *d, struct rd challenge, struct lab_error *e)
 {
     struct indirect *indirect = d->ctx;
@@ -83,8 +98,8 @@ static int initiate(struct download *d, struct rd challenge, struct lab_error *e
                  "InitiateAuthentication", &ok, e));
     struct rd body = ok.value;
     if (ok.tag != 0xA0 || !take(d, body, TAG_SEQUENCE, 0, FIELD_SIGNED1) ||
-        !take(d, body, TAG_SIGNATURE, 0, FIELD_SIGNATURE1) ||
-        !take(d, body, TAG_OCTET_STRING, 0, FIELD_CI) ||
+        !take_plain(d, body, TAG_SIGNATURE, EC_SIGNATURE_LEN, FIELD_SIGNATURE1) ||
+        !take_plain(d, body, TAG_OCTET_STRING, SKI_LEN, FIELD_CI) ||
         !take(d, body, TAG_SEQUENCE, 1, FIELD_CERTIFICATE))
         return lab_fail(e, "InitiateAuthentication: a field is missing in the eIM's answer");
     if (tlv_find(body, 0x80, &t))
@@ -140,7 +155,7 @@ static int authenticate_client(struct download *d, struct rd response, struct la
     take(d, ok.value, TAG_METADATA, 0, FIELD_METADATA);
     take(d, ok.value, TAG_OCTET_STRING, 0, FIELD_HASH_CC);
     if (ok.tag != 0xA0 || !take(d, ok.value, TAG_SEQUENCE, 0, FIELD_SIGNED2) ||
-        !take(d, ok.value, TAG_SIGNATURE, 0, FIELD_SIGNATURE2) ||
+        !take_plain(d, ok.value, TAG_SIGNATURE, EC_SIGNATURE_LEN, FIELD_SIGNATURE2) ||
         !take(d, ok.value, TAG_SEQUENCE, 1, FIELD_CERTIFICATE2))
         return lab_fail(e, "AuthenticateClient: a field is missing in the eIM's answer");
     return 0;
@@ -187,8 +202,10 @@ int download_indirect(struct eim_session *s, const struct activation_code *ac, s
                       struct download_outcome *ret, struct next_step *ret_next, struct lab_error *e)
 {
     static const struct download_server esipa = { initiate, authenticate_client, get_bpp, cancel };
+    const struct download_wanted wanted = { .ac = ac };
     struct indirect indirect = { .eim = s, .tid = tid, .next = ret_next };
+    bool unused;
 
     ret_next->given = false;
-    return download_run(s->ipa, &esipa, &indirect, ac, ret, e);
+    return download_run(s->ipa, &esipa, &indirect, &wanted, ret, &unused, e);
 }

@@ -244,10 +244,12 @@ int esipa_read_acks(struct rd answer, struct esipa_acks *ret)
 
     ret->n = 0;
     ret->error = 0;
+    ret->given = false;
     if (answer.n == 0)
         return 0;
     TRY(open_whole(answer, ESIPA_PROVIDE_EIM_PACKAGE_RESULT, &answer));
-    if (tlv_find(answer, EIM_ACKNOWLEDGEMENTS, &t))
+    ret->given = tlv_find(answer, EIM_ACKNOWLEDGEMENTS, &t);
+    if (ret->given)
         return esipa_read_ack_list(t.value, ret);
     if (tlv_find(answer, TAG_INTEGER, &t)) {
         TRY(tlv_uint(t.value, &ret->error));

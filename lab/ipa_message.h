@@ -106,6 +106,7 @@ void esipa_put_package_error(struct wr *w, enum esipa_version version, struct rd
 struct esipa_acks {
     uint64_t seq_numbers[IPA_MAX_ACKS];
     size_t n;
+    bool given;     /* EimAcknowledgements are there */
     uint64_t error; /* 0: none */
 };
 int esipa_read_acks(struct rd answer, struct esipa_acks *ret);

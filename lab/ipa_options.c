@@ -193,6 +193,7 @@ static const struct option_row {
     { "imei", "DIGITS", TEXT_AT(ipa.imei), "for download" },
     { "no-notifications", NULL, FLAG_AT(ipa.no_notifications),
       "for download: leave the notifications on the card" },
+    { "download", NULL, FLAG_AT(download), "for discover: download what is announced" },
     { "refresh", NULL, FLAG_AT(ipa.refresh),
       "for rollback, immediate-enable, fallback, emergency:\n"
       "switch by REFRESH" },

@@ -14,7 +14,7 @@ struct invocation {
     struct ipa ipa;
     const char *reader, *card, *pki;
     struct wr ca; /* PEM */
-    bool until_empty, once, help;
+    bool download, until_empty, once, help;
     struct poll_options poll;
     struct iot_options iot;
 };

@@ -109,6 +109,7 @@ static void poll_eim(struct poll *p, const struct eim_record *config)
     struct esipa_peer peer = { .fqdn = config->fqdn,
                                .connect = o->url,
                                .binding = o->binding,
+                               .version = o->version,
                                .key = config->tls_key,
                                .ca = o->ca };
     struct lab_error why;

@@ -15,8 +15,6 @@ enum {
     ATTEMPTS = 3,
     TEXT_LEN = 900,
 
-    TAG_CONFIGURED_ADDRESSES = 0xBF3C,
-
     CAUSE_IMMEDIATE_ENABLE = 5,
     SW_WRONG_DATA = 0x6A80, /* what a eUICC says to a package that it cannot read */
 };
@@ -213,20 +211,6 @@ static int do_data_request(struct poll *p, const struct eim_package *package, st
 
 /* --- downloads (3.2.3) ------------------------------------------------------------------------ */
 
-/* An address that the eUICC is configured with: 80 SM-DP+, 81 root SM-DS. */
-static int configured_address(struct poll *p, uint32_t tag, const char *what,
-                              struct activation_code *ac, struct lab_error *e)
-{
-    struct rd answer;
-    struct tlv t;
-
-    TRY(ipa_get(p->ipa, TAG_CONFIGURED_ADDRESSES, &answer, e));
-    if (!tlv_find(answer, tag, &t) || t.value.n == 0 ||
-        !copy_rd(t.value, ac->address, sizeof ac->address))
-        return lab_fail(e, "the eUICC has no %s", what);
-    return 0;
-}
-
 static int resolve(struct poll *p, const struct download_trigger *trigger, bool indirect,
                    struct activation_code *ac, struct lab_error *e)
 {
@@ -241,15 +225,27 @@ static int resolve(struct poll *p, const struct download_trigger *trigger, bool 
     case FROM_DEFAULT_DP:
         break;
     case FROM_SMDS:
-        if (!indirect)
-            return lab_fail(e, "only an eIM can ask an SM-DS for us");
         if (trigger->text[0] == '\0')
-            return configured_address(p, 0x81, "root SM-DS address", ac, e);
+            return configured_address(p->ipa, CONFIGURED_SMDS, ac->address, e);
         return copy_text(trigger->text, ac->address, sizeof ac->address)
                    ? 0
                    : lab_fail(e, "the address of the SM-DS is too long");
     }
-    return configured_address(p, 0x80, "default SM-DP+ address", ac, e);
+    return configured_address(p->ipa, CONFIGURED_SMDP, ac->address, e);
+}
+
+/* Without download data it is ours to decide: the default SM-DP+, else the SM-DS (SGP.32 3.2.3). */
+static bool asks_smds(struct poll *p, struct download_trigger *trigger)
+{
+    char address[RSP_TEXT_MAX];
+    struct lab_error none;
+
+    if (trigger->source == FROM_ANYWHERE &&
+        configured_address(p->ipa, CONFIGURED_SMDP, address, &none) != 0) {
+        trigger->source = FROM_SMDS;
+        trigger->text[0] = '\0';
+    }
+    return trigger->source == FROM_SMDS;
 }
 
 static int download(struct poll *p, struct download_trigger trigger, struct download_outcome *ret,
@@ -260,7 +256,13 @@ static int download(struct poll *p, struct download_trigger trigger, struct down
     bool indirect = eim_is_indirect(&p->s);
 
     if (!indirect) {
+        bool discovers = asks_smds(p, &trigger);
         TRY(resolve(p, &trigger, false, &ac, e));
+        if (discovers) {
+            eim_tell(&p->s, "download", "what the SM-DS at %s announces", ac.address);
+            return discovery_download(p->ipa, ac.address, !p->s.silent && !p->ipa->no_notifications,
+                                      ret, e);
+        }
         eim_tell(&p->s, "download", "from %s", ac.address);
         return download_direct(p->ipa, &ac, ret, e);
     }

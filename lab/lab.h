@@ -10,9 +10,11 @@ enum {
 };
 
 int smdpp_main(int argc, char **argv);
+int smds_main(int argc, char **argv);
 int ipa_main(int argc, char **argv);
 int terminal_main(int argc, char **argv);
 int eim_main(int argc, char **argv);
+int fleet_main(int argc, char **argv);
 int play_main(int argc, char **argv);
 int demo_main(int argc, char **argv);
 

@@ -12,9 +12,11 @@ static const struct {
     const char *summary;
 } subcommands[] = {
     { "smdpp", smdpp_main, "a test SM-DP+: serves profile packages over ES9+" },
+    { "smds", smds_main, "a test SM-DS: tells eUICCs where something waits for them, over ES11" },
     { "eim", eim_main, "a test eIM: queues work for IoT devices over ESipa" },
     { "ipa", ipa_main, "the device's side: lists, downloads and manages profiles" },
     { "terminal", terminal_main, "a modem: proactive commands, BIP on sockets" },
+    { "fleet", fleet_main, "a thousand cards that ask one eIM: load, and counts" },
     { "demo", demo_main, "all of them: a card's way to its profile, as a story" },
     { "play", play_main, "plays scripts on a card and reports what differs" },
 };

@@ -48,11 +48,12 @@ struct play_ipae {
 int play_make_tls(struct player *p, struct eim_identity *id, const char *host, const char *where,
                   struct play_error *e)
 {
-    struct dp_identity issuer = { .curve = CURVE_P256 };
+    struct rsp_identity issuer = { .curve = CURVE_P256 };
 
     e->at = where;
-    TRY(identity_load(p->crypto, p->pki, CURVE_P256, &issuer, &e->e));
-    int r = identity_issue_tls(p->crypto, &issuer, host, &id->tls_certificate, &id->tls_key, &e->e);
+    TRY(identity_load(p->crypto, p->pki, IDENTITY_SMDPP, CURVE_P256, &issuer, &e->e));
+    int r = identity_issue_tls(p->crypto, &issuer, ROLE_DP_TLS, host, &id->tls_certificate,
+                               &id->tls_key, &e->e);
     if (r == 0)
         r = identity_read_ci(p->pki, CURVE_P256, &id->tls_ci, &e->e);
     identity_done(&issuer);

@@ -393,7 +393,7 @@ int play_compute_bind(struct player *p, const struct play_arguments *w, struct w
 
 static int need_smdpp(struct player *p, const char *where, struct play_error *e)
 {
-    static const enum curve curves[SMDPP_MAX_IDENTITIES] = { CURVE_P256, CURVE_BRAINPOOL_P256R1 };
+    static const enum curve curves[MUTUAL_MAX_IDENTITIES] = { CURVE_P256, CURVE_BRAINPOOL_P256R1 };
     struct smdpp_config config = { .crypto = p->crypto,
                                    .profiles = p->options->profiles,
                                    .host = dp_address,
@@ -405,8 +405,8 @@ static int need_smdpp(struct player *p, const char *where, struct play_error *e)
     if (p->options->profiles == NULL)
         return play_fail(e, where, "a download wants --profiles FOLDER");
     for (size_t i = 0; i < N_ELEMS(curves); i++)
-        if (identity_load(p->crypto, p->pki, curves[i], &config.identities[config.n_identities],
-                          &e->e) == 0)
+        if (identity_load(p->crypto, p->pki, IDENTITY_SMDPP, curves[i],
+                          &config.identities[config.n_identities], &e->e) == 0)
             config.n_identities++;
     if (config.n_identities == 0)
         return ERR_INPUT;
@@ -487,15 +487,15 @@ static int put_fields(struct download *d, const struct field_value *values, size
 static int model_initiate(struct download *d, struct rd challenge, struct lab_error *e)
 {
     const struct model_download *m = d->ctx;
-    struct smdpp_event event = { .verified = NULL };
-    struct smdpp_initiate answer;
+    struct mutual_initiation answer;
+    struct mutual_session *session;
 
     wr_init_heap(&answer.server_signed1, MESSAGE_MAX);
     wr_init_heap(&answer.server_signature1, MESSAGE_MAX);
     wr_init_heap(&answer.ci_pk_id, MESSAGE_MAX);
     wr_init_heap(&answer.server_certificate, MESSAGE_MAX);
-    int r = say_status(smdpp_initiate_authentication(m->p->dp, challenge, wr_view(&d->info1),
-                                                     dp_address, &answer, &event),
+    int r = say_status(mutual_initiate(smdpp_mutual(m->p->dp), challenge, wr_view(&d->info1),
+                                       dp_address, &answer, &session),
                        "InitiateAuthentication", e);
     const struct field_value values[] = {
         { FIELD_SIGNED1, &answer.server_signed1 },
@@ -696,8 +696,10 @@ static int download(struct player *p, const struct play_arguments *w, struct pla
     struct download_words words = { .changes = { .altered = N_FIELDS } };
     const char *where = w->where[0];
     struct activation_code ac = { .code_required = false };
+    const struct download_wanted wanted = { .ac = &ac };
     struct download_outcome outcome;
     struct wr cancelled;
+    bool unused;
 
     for (size_t i = 1; i < w->n; i++)
         TRY(download_word(w->at[i], w->where[i], &words, e));
@@ -717,7 +719,7 @@ static int download(struct player *p, const struct play_arguments *w, struct pla
     wr_init_heap(&cancelled, MESSAGE_MAX);
     download_outcome_init(&outcome);
     p->was_mute = false;
-    int r = download_run(&ipa, &model, &m, &ac, &outcome, &e->e);
+    int r = download_run(&ipa, &model, &m, &wanted, &outcome, &unused, &e->e);
     p->mute = p->was_mute; /* CancelSession may have gone to the card after that */
     if (p->mute)
         p->es10.channel = 0;

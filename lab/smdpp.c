@@ -8,25 +8,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <time.h>
 
 #include "lab/bpp.h"
 #include "os/err.h"
 #include "os/tlv.h"
 
 enum {
-    TRANSACTION_ID_LEN = 16,
     HOST_ID_LEN = 16,
     METADATA_MAX = 8192,
     MATCHING_ID_MAX = 128,
     PATH_LEN = 4096,
     BPP_MAX = 16 * 1024 * 1024,
-    LOWEST_SVN_MAJOR = 2,
 
     TAG_SEQUENCE = 0x30,
     TAG_BOOLEAN = 0x01,
-    TAG_OCTET_STRING = 0x04,
     TAG_OTPK = 0x5F49,
     TAG_SIGNATURE = 0x5F37,
     TAG_CONFIGURE_ISDP = 0xBF24,
@@ -42,15 +37,8 @@ enum {
 enum session_state { INITIATED, AUTHENTICATED, BOUND };
 
 struct session {
+    struct mutual_session m; /* which begins it */
     enum session_state state;
-    time_t born;
-    uint64_t used; /* position in the order of use */
-    struct transaction_id transaction_id;
-    const struct dp_identity *identity;
-    char address[RSP_TEXT_MAX];
-    uint8_t server_challenge[CHALLENGE_LEN];
-    struct cert *euicc;
-    uint8_t eid[BPP_EID_LEN];
     char matching_id[RSP_TEXT_MAX];
     bool cc_required;
     char confirmation_code[METADATA_CODE_LEN];
@@ -72,82 +60,13 @@ struct binding {
 
 struct smdpp {
     struct smdpp_config config;
+    struct mutual mutual;
     struct lab_error why; /* what is wrong with a package or its metadata */
     uint64_t uses;
-    struct session *sessions[SMDPP_MAX_SESSIONS];
     struct binding *bindings[SMDPP_MAX_BINDINGS];
 };
 
 static const struct es9p_status done;
-
-/* Subject and reason codes: SGP.22 5.2.6.1 and the tables of 5.6.1 to 5.6.5. */
-static struct es9p_status refuse(const char *subject, const char *reason, const char *message)
-{
-    return (struct es9p_status){ subject, reason, message };
-}
-
-static struct es9p_status refuse_malformed(const char *message)
-{
-    return refuse("1.6", "2.1", message);
-}
-
-static struct es9p_status refuse_internal(void)
-{
-    return refuse("8.8", "4.2", "internal error of the SM-DP+");
-}
-
-/* --- sessions -------------------------------------------------------------------------------- */
-
-static void session_free(struct session **s)
-{
-    if (*s == NULL)
-        return;
-    cert_free(&(*s)->euicc);
-    wr_done(&(*s)->metadata);
-    free(*s);
-    *s = NULL;
-}
-
-static bool session_is_old(const struct session *s)
-{
-    return s->state != BOUND && time(NULL) - s->born > SMDPP_SESSION_SECONDS;
-}
-
-/* A place for a new session: a free one, or that of the session that was not used for longest. */
-static struct session **session_place(struct smdpp *dp)
-{
-    struct session **place = NULL;
-
-    for (size_t i = 0; i < SMDPP_MAX_SESSIONS; i++) {
-        struct session **at = &dp->sessions[i];
-        if (*at != NULL && session_is_old(*at))
-            session_free(at);
-        if (place == NULL || (*place != NULL && (*at == NULL || (*at)->used < (*place)->used)))
-            place = at;
-    }
-    session_free(place);
-    return place;
-}
-
-static struct session *session_find(struct smdpp *dp, struct rd transaction_id)
-{
-    for (size_t i = 0; i < SMDPP_MAX_SESSIONS; i++) {
-        struct session *s = dp->sessions[i];
-        if (s != NULL && !session_is_old(s) &&
-            rd_equal(rd_of(s->transaction_id.b, s->transaction_id.n), transaction_id)) {
-            s->used = ++dp->uses;
-            return s;
-        }
-    }
-    return NULL;
-}
-
-static void session_drop(struct smdpp *dp, struct session *s)
-{
-    for (size_t i = 0; i < SMDPP_MAX_SESSIONS; i++)
-        if (dp->sessions[i] == s)
-            session_free(&dp->sessions[i]);
-}
 
 /* --- bindings -------------------------------------------------------------------------------- */
 
@@ -167,7 +86,7 @@ static struct binding **binding_find(struct smdpp *dp, const struct session *s)
     for (size_t i = 0; i < SMDPP_MAX_BINDINGS; i++) {
         struct binding *b = dp->bindings[i];
         if (b != NULL && strcmp(b->matching_id, s->matching_id) == 0 &&
-            memcmp(b->eid, s->eid, sizeof b->eid) == 0) {
+            memcmp(b->eid, s->m.eid, sizeof b->eid) == 0) {
             b->used = ++dp->uses;
             return &dp->bindings[i];
         }
@@ -192,7 +111,7 @@ static struct binding *binding_get(struct smdpp *dp, const struct session *s)
     if (b == NULL)
         return NULL;
     memcpy(b->matching_id, s->matching_id, sizeof b->matching_id);
-    memcpy(b->eid, s->eid, sizeof b->eid);
+    memcpy(b->eid, s->m.eid, sizeof b->eid);
     b->used = ++dp->uses;
     wr_init_heap(&b->metadata, METADATA_MAX);
     wr_init_heap(&b->protected_part, BPP_MAX);
@@ -208,201 +127,66 @@ static void unbind(struct binding *b)
     wr_clear(&b->protected_part);
 }
 
+static void session_done(struct mutual_session *s)
+{
+    wr_done(&((struct session *)s)->metadata);
+}
+
 struct smdpp *smdpp_new(const struct smdpp_config *config)
 {
+    static const struct mutual_kind kind = {
+        .server = "8.8",
+        .address = "8.8.1",
+        .security = "8.8.2",
+        .svn = "8.8.3",
+        .certificate = "8.8.4",
+        .session_size = sizeof(struct session),
+    };
     struct smdpp *dp = calloc(1, sizeof *dp);
 
-    if (dp != NULL)
-        dp->config = *config;
+    if (dp == NULL)
+        return NULL;
+    dp->config = *config;
+    dp->mutual = (struct mutual){ .kind = &kind,
+                                  .crypto = config->crypto,
+                                  .host = config->host,
+                                  .address = config->address,
+                                  .n_identities = config->n_identities,
+                                  .session_done = session_done };
+    memcpy(dp->mutual.identities, config->identities, sizeof dp->mutual.identities);
     return dp;
+}
+
+struct mutual *smdpp_mutual(struct smdpp *dp)
+{
+    return &dp->mutual;
+}
+
+static struct session *session_find(struct smdpp *dp, struct rd transaction_id)
+{
+    return (struct session *)mutual_find(&dp->mutual, transaction_id);
 }
 
 void smdpp_free(struct smdpp **dp)
 {
     if (*dp == NULL)
         return;
-    for (size_t i = 0; i < SMDPP_MAX_SESSIONS; i++)
-        session_free(&(*dp)->sessions[i]);
+    mutual_done(&(*dp)->mutual);
     for (size_t i = 0; i < SMDPP_MAX_BINDINGS; i++)
         binding_free(&(*dp)->bindings[i]);
-    for (size_t i = 0; i < (*dp)->config.n_identities; i++)
-        identity_done(&(*dp)->config.identities[i]);
     free(*dp);
     *dp = NULL;
 }
 
 static void tell_session(const struct session *s, struct smdpp_event *event)
 {
-    event->transaction_id = s->transaction_id;
-    if (s->euicc != NULL)
-        copy_text(cert_subject_serial(s->euicc), event->eid, sizeof event->eid);
+    event->transaction_id = s->m.transaction_id;
+    if (s->m.euicc != NULL)
+        copy_text(cert_subject_serial(s->m.euicc), event->eid, sizeof event->eid);
     copy_text(s->matching_id, event->matching_id, sizeof event->matching_id);
 }
 
-/* --- InitiateAuthentication (5.6.1) ---------------------------------------------------------- */
-
-static bool has_ski(const uint8_t (*list)[SKI_LEN], size_t n, struct rd ski)
-{
-    for (size_t i = 0; i < n; i++)
-        if (rd_equal(rd_of(list[i], SKI_LEN), ski))
-            return true;
-    return false;
-}
-
-/* The first CI in the eUICC's order that it signs under, and under which it can verify us. */
-static struct es9p_status choose_identity(const struct smdpp *dp, const struct rsp_info1 *info,
-                                          const struct dp_identity **ret)
-{
-    bool known = false;
-
-    for (size_t i = 0; i < info->n_signing; i++) {
-        for (size_t j = 0; j < dp->config.n_identities; j++) {
-            const struct dp_identity *identity = &dp->config.identities[j];
-            struct rd ski = cert_ski(identity->ci);
-            if (!rd_equal(rd_of(info->signing[i], SKI_LEN), ski))
-                continue;
-            known = true;
-            if (has_ski(info->verification, info->n_verification, ski)) {
-                *ret = identity;
-                return done;
-            }
-        }
-    }
-    if (known)
-        return refuse("8.8.4", "3.7", "no CERT.DPauth.ECDSA that the eUICC can verify");
-    return refuse("8.8.2", "3.1", "none of the eUICC's CI public key identifiers is supported");
-}
-
-static int write_server_signed1(const struct session *s, struct rd euicc_challenge, struct wr *ret)
-{
-    struct wr_mark mark = tlv_open(ret, TAG_SEQUENCE);
-
-    tlv_put(ret, 0x80, rd_of(s->transaction_id.b, s->transaction_id.n));
-    tlv_put(ret, 0x81, euicc_challenge);
-    tlv_put_str(ret, 0x83, s->address);
-    tlv_put(ret, 0x84, rd_of(s->server_challenge, sizeof s->server_challenge));
-    tlv_close(ret, mark);
-    return wr_failed(ret);
-}
-
-static int sign_into(struct crypto *c, const struct ec_key *key, const struct rd *parts,
-                     size_t n_parts, struct wr *ret)
-{
-    uint8_t signature[EC_SIGNATURE_LEN];
-
-    TRY(ecdsa_sign(c, key, parts, n_parts, signature));
-    tlv_put(ret, TAG_SIGNATURE, rd_of(signature, sizeof signature));
-    return wr_failed(ret);
-}
-
-static int answer_initiate(struct smdpp *dp, struct session *s, struct rd euicc_challenge,
-                           struct smdpp_initiate *ret)
-{
-    struct crypto *c = dp->config.crypto;
-
-    s->transaction_id.n = TRANSACTION_ID_LEN;
-    TRY(crypto_random(c, s->transaction_id.b, TRANSACTION_ID_LEN));
-    TRY(crypto_random(c, s->server_challenge, sizeof s->server_challenge));
-    TRY(write_server_signed1(s, euicc_challenge, &ret->server_signed1));
-    struct rd part = wr_view(&ret->server_signed1);
-    TRY(sign_into(c, s->identity->auth_key, &part, 1, &ret->server_signature1));
-    tlv_put(&ret->ci_pk_id, TAG_OCTET_STRING, cert_ski(s->identity->ci));
-    wr_put_rd(&ret->server_certificate, cert_der(s->identity->auth));
-    ret->transaction_id = s->transaction_id;
-    TRY(wr_failed(&ret->ci_pk_id));
-    return wr_failed(&ret->server_certificate);
-}
-
-struct es9p_status smdpp_initiate_authentication(struct smdpp *dp, struct rd euicc_challenge,
-                                                 struct rd euicc_info1, const char *address,
-                                                 struct smdpp_initiate *ret,
-                                                 struct smdpp_event *event)
-{
-    struct rsp_info1 info;
-    const struct dp_identity *identity;
-
-    if (strcasecmp(address, dp->config.host) != 0 && strcasecmp(address, dp->config.address) != 0)
-        return refuse("8.8.1", "3.8", "invalid SM-DP+ address");
-    if (euicc_challenge.n != CHALLENGE_LEN)
-        return refuse_malformed("euiccChallenge is not 16 octets");
-    if (rsp_read_info1(euicc_info1, &info) != 0)
-        return refuse_malformed("euiccInfo1 is not an EUICCInfo1");
-    if (info.svn[0] < LOWEST_SVN_MAJOR)
-        return refuse("8.8.3", "3.1", "the eUICC's SVN is not supported");
-    struct es9p_status status = choose_identity(dp, &info, &identity);
-    if (status.subject != NULL)
-        return status;
-
-    struct session *s = calloc(1, sizeof *s);
-    if (s == NULL)
-        return refuse_internal();
-    *s = (struct session){ .born = time(NULL), .used = ++dp->uses, .identity = identity };
-    wr_init_heap(&s->metadata, METADATA_MAX);
-    if (!copy_text(address, s->address, sizeof s->address) ||
-        answer_initiate(dp, s, euicc_challenge, ret) != 0) {
-        session_free(&s);
-        return refuse_internal();
-    }
-    *session_place(dp) = s;
-    tell_session(s, event);
-    return done;
-}
-
 /* --- AuthenticateClient (5.6.3) -------------------------------------------------------------- */
-
-/* CERT.EUM under a CI of ours and CERT.EUICC under it (SGP.22 4.5.2.2). */
-static struct es9p_status check_chain(struct crypto *c, const struct cert *ci, struct rd eum_der,
-                                      struct rd euicc_der, struct cert **ret_euicc)
-{
-    struct cert *eum = NULL, *euicc = NULL;
-    const char *why = NULL;
-    struct es9p_status status = done;
-
-    if (cert_parse(c, eum_der, &eum, &why) != 0 ||
-        (why = cert_check(c, eum, ROLE_EUM, cert_key(ci), cert_ski(ci))) != NULL)
-        status = refuse("8.1.2", "6.1", why);
-    else if (cert_parse(c, euicc_der, &euicc, &why) != 0 ||
-             (why = cert_check(c, euicc, ROLE_EUICC, cert_key(eum), cert_ski(eum))) != NULL ||
-             (why = cert_check_eum_constraints(eum, euicc)) != NULL)
-        status = refuse("8.1.3", "6.1", why);
-    cert_free(&eum);
-    if (status.subject == NULL)
-        *ret_euicc = euicc;
-    else
-        cert_free(&euicc);
-    return status;
-}
-
-static bool read_eid(const struct cert *euicc, uint8_t ret[BPP_EID_LEN])
-{
-    const char *digits = cert_subject_serial(euicc);
-    struct wr w;
-
-    wr_init(&w, ret, BPP_EID_LEN);
-    return strspn(digits, "0123456789") == EID_DIGITS && hex_read(digits, &w) && w.n == BPP_EID_LEN;
-}
-
-static struct es9p_status check_euicc(struct smdpp *dp, struct session *s,
-                                      const struct rsp_authenticate *a)
-{
-    struct es9p_status status =
-        check_chain(dp->config.crypto, s->identity->ci, a->eum_cert, a->euicc_cert, &s->euicc);
-
-    if (status.subject != NULL)
-        return status;
-    if (!read_eid(s->euicc, s->eid))
-        return refuse("8.1.3", "6.1", "the subject of CERT.EUICC.ECDSA holds no EID");
-    if (!ecdsa_verify(dp->config.crypto, cert_key(s->euicc), &a->signed1, 1, a->signature1))
-        return refuse("8.1", "6.1", "euiccSignature1 does not verify");
-    if (!rd_equal(rd_of(a->transaction_id.b, a->transaction_id.n),
-                  rd_of(s->transaction_id.b, s->transaction_id.n)))
-        return refuse("8.1", "6.1", "euiccSigned1.transactionId is not that of the session");
-    if (!crypto_equal(a->server_challenge, s->server_challenge, sizeof s->server_challenge))
-        return refuse("8.1", "6.1", "euiccSigned1.serverChallenge is not that of the session");
-    if (strcmp(a->server_address, s->address) != 0)
-        return refuse("8.1", "6.1", "euiccSigned1.serverAddress is not that of the session");
-    return done;
-}
 
 /* NAME.suffix in the folder of profiles.  Matching ids that could leave the folder are refused. */
 static bool profile_path(const struct smdpp *dp, const char *id, const char *suffix, char *ret)
@@ -469,16 +253,17 @@ static struct es9p_status choose_profile(struct smdpp *dp, struct session *s,
     struct metadata m;
     struct wr upp;
 
+    wr_init_heap(&s->metadata, METADATA_MAX);
     copy_text(matching_id, s->matching_id, sizeof s->matching_id);
     wr_init_heap(&upp, LAB_FILE_MAX);
     if (read_upp(dp, matching_id, &upp) != 0) {
         wr_done(&upp);
-        return refuse("8.2.6", "3.8", "no profile for this matching id");
+        return es9p_refuse("8.2.6", "3.8", "no profile for this matching id");
     }
     int r = read_metadata(dp, wr_view(&upp), matching_id, &m);
     wr_done(&upp);
     if (r != 0)
-        return refuse("8.2", "3.7", dp->why.text);
+        return es9p_refuse("8.2", "3.7", dp->why.text);
     s->cc_required = m.confirmation_code[0] != '\0';
     memcpy(s->confirmation_code, m.confirmation_code, sizeof s->confirmation_code);
     struct binding **b = binding_find(dp, s);
@@ -486,7 +271,7 @@ static struct es9p_status choose_profile(struct smdpp *dp, struct session *s,
         wr_put_rd(&s->metadata, wr_view(&(*b)->metadata));
     else
         metadata_write(&m, &s->metadata);
-    return wr_failed(&s->metadata) == 0 ? done : refuse_internal();
+    return wr_failed(&s->metadata) == 0 ? done : mutual_refuse_internal(&dp->mutual);
 }
 
 static int answer_authenticate(struct smdpp *dp, struct session *s, struct rd euicc_signature1,
@@ -498,7 +283,7 @@ static int answer_authenticate(struct smdpp *dp, struct session *s, struct rd eu
     struct wr *w = &ret->smdp_signed2;
 
     struct wr_mark mark = tlv_open(w, TAG_SEQUENCE);
-    tlv_put(w, 0x80, rd_of(s->transaction_id.b, s->transaction_id.n));
+    tlv_put(w, 0x80, rd_of(s->m.transaction_id.b, s->m.transaction_id.n));
     tlv_put_u8(w, TAG_BOOLEAN, s->cc_required ? 0xFF : 0x00);
     if (b != NULL && (*b)->ot_sk != NULL)
         tlv_put(w, TAG_OTPK, rd_of((*b)->ot_pk_euicc, EC_POINT_LEN));
@@ -508,10 +293,10 @@ static int answer_authenticate(struct smdpp *dp, struct session *s, struct rd eu
     wr_init(&euicc_signature, room, sizeof room);
     tlv_put(&euicc_signature, TAG_SIGNATURE, euicc_signature1);
     struct rd parts[] = { wr_view(w), wr_view(&euicc_signature) };
-    TRY(ecdsa_sign(dp->config.crypto, s->identity->pb_key, parts, N_ELEMS(parts),
+    TRY(ecdsa_sign(dp->config.crypto, s->m.identity->pb_key, parts, N_ELEMS(parts),
                    s->smdp_signature2));
     tlv_put(&ret->smdp_signature2, TAG_SIGNATURE, rd_of(s->smdp_signature2, EC_SIGNATURE_LEN));
-    wr_put_rd(&ret->smdp_certificate, cert_der(s->identity->pb));
+    wr_put_rd(&ret->smdp_certificate, cert_der(s->m.identity->pb));
     wr_put_rd(&ret->profile_metadata, wr_view(&s->metadata));
     TRY(wr_failed(&ret->smdp_signature2));
     TRY(wr_failed(&ret->smdp_certificate));
@@ -523,28 +308,23 @@ struct es9p_status smdpp_authenticate_client(struct smdpp *dp, struct rd transac
                                              struct smdpp_authenticate *ret,
                                              struct smdpp_event *event)
 {
-    struct session *s = session_find(dp, transaction_id);
+    struct mutual_session *m;
     struct rsp_authenticate a;
 
-    if (s == NULL || s->state != INITIATED)
-        return refuse("8.10.1", "3.9", "unknown transactionId");
-    tell_session(s, event);
-    if (rsp_read_authenticate(authenticate_server_response, &a) != 0)
-        return refuse_malformed("authenticateServerResponse is not an AuthenticateServerResponse");
-    struct es9p_status status = done;
-    if (a.error != 0)
-        status = refuse("8.1", "4.2", "the eUICC refused the server");
-    if (status.subject == NULL)
-        status = check_euicc(dp, s, &a);
+    struct es9p_status status =
+        mutual_authenticate(&dp->mutual, transaction_id, authenticate_server_response, &a, &m);
+    if (m == NULL)
+        return status;
+    struct session *s = (struct session *)m;
     if (status.subject == NULL)
         status = choose_profile(dp, s, a.matching_id);
     if (status.subject == NULL && answer_authenticate(dp, s, a.signature1, ret) != 0)
-        status = refuse_internal();
+        status = mutual_refuse_internal(&dp->mutual);
     tell_session(s, event);
     if (status.subject == NULL)
         s->state = AUTHENTICATED;
-    else
-        session_drop(dp, s);
+    else if (m->authenticated)
+        mutual_drop(&dp->mutual, m);
     return status;
 }
 
@@ -558,20 +338,20 @@ static struct es9p_status check_code(struct smdpp *dp, const struct session *s, 
     uint8_t inner[SHA256_LEN], expected[SHA256_LEN];
     struct rd code = rd_str(s->confirmation_code);
     struct rd parts[] = { rd_of(inner, sizeof inner),
-                          rd_of(s->transaction_id.b, s->transaction_id.n) };
+                          rd_of(s->m.transaction_id.b, s->m.transaction_id.n) };
 
     if (!s->cc_required)
         return done;
     if (b->code_tries >= SMDPP_MAX_CODE_TRIES)
-        return refuse("8.2.7", "6.4", "too many wrong confirmation codes");
+        return es9p_refuse("8.2.7", "6.4", "too many wrong confirmation codes");
     if (!p->has_hash_cc)
-        return refuse("8.2.7", "2.2", "confirmation code is missing");
+        return es9p_refuse("8.2.7", "2.2", "confirmation code is missing");
     if (crypto_sha256(c, &code, 1, inner) != 0 ||
         crypto_sha256(c, parts, N_ELEMS(parts), expected) != 0)
-        return refuse_internal();
+        return mutual_refuse_internal(&dp->mutual);
     if (!crypto_equal(expected, p->hash_cc, sizeof expected)) {
         b->code_tries++;
-        return refuse("8.2.7", "3.8", "wrong confirmation code");
+        return es9p_refuse("8.2.7", "3.8", "wrong confirmation code");
     }
     return done;
 }
@@ -581,7 +361,7 @@ static int write_configure_isdp(const struct session *s, struct wr *ret)
     struct wr_mark mark = tlv_open(ret, TAG_CONFIGURE_ISDP);
     struct wr_mark data = tlv_open(ret, TAG_DP_PROPRIETARY_DATA);
 
-    tlv_put(ret, 0x80, cert_oid(s->identity->auth));
+    tlv_put(ret, 0x80, cert_oid(s->m.identity->auth));
     tlv_close(ret, data);
     tlv_close(ret, mark);
     return wr_failed(ret);
@@ -630,7 +410,7 @@ static int bind_profile(struct smdpp *dp, const struct session *s, struct bindin
     wr_init_heap(&upp, LAB_FILE_MAX);
     int r = read_upp(dp, s->matching_id, &upp);
     if (r == 0)
-        r = ec_key_generate(c, s->identity->curve, &b->ot_sk);
+        r = ec_key_generate(c, s->m.identity->curve, &b->ot_sk);
     if (r == 0)
         r = protect_profile(dp, s, b, wr_view(&upp));
     wr_done(&upp);
@@ -643,12 +423,12 @@ static int answer_package(struct smdpp *dp, const struct session *s, const struc
                           struct wr *ret)
 {
     struct bpp_session session = {
-        .transaction_id = rd_of(s->transaction_id.b, s->transaction_id.n),
+        .transaction_id = rd_of(s->m.transaction_id.b, s->m.transaction_id.n),
         .host_id = rd_of(b->host_id, HOST_ID_LEN),
         .eid = rd_of(b->eid, sizeof b->eid),
         .ot_sk_dp = b->ot_sk,
         .ot_pk_euicc = rd_of(b->ot_pk_euicc, EC_POINT_LEN),
-        .sk_dppb = s->identity->pb_key,
+        .sk_dppb = s->m.identity->pb_key,
     };
     uint8_t room[512];
     struct wr initialise;
@@ -667,18 +447,19 @@ static struct es9p_status check_prepare(struct smdpp *dp, const struct session *
     struct ec_pub *ot_pk = NULL;
 
     if (p->error != 0)
-        return refuse("8.1", "4.2", "the eUICC refused to prepare the download");
+        return es9p_refuse("8.1", "4.2", "the eUICC refused to prepare the download");
     wr_init(&smdp_signature, room, sizeof room);
     tlv_put(&smdp_signature, TAG_SIGNATURE, rd_of(s->smdp_signature2, EC_SIGNATURE_LEN));
     struct rd parts[] = { p->signed2, wr_view(&smdp_signature) };
-    if (!ecdsa_verify(dp->config.crypto, cert_key(s->euicc), parts, N_ELEMS(parts), p->signature2))
-        return refuse("8.1", "6.1", "euiccSignature2 does not verify");
+    if (!ecdsa_verify(dp->config.crypto, cert_key(s->m.euicc), parts, N_ELEMS(parts),
+                      p->signature2))
+        return es9p_refuse("8.1", "6.1", "euiccSignature2 does not verify");
     if (!rd_equal(rd_of(p->transaction_id.b, p->transaction_id.n),
-                  rd_of(s->transaction_id.b, s->transaction_id.n)))
-        return refuse("8.1", "6.1", "euiccSigned2.transactionId is not that of the session");
-    if (ec_pub_from_point(dp->config.crypto, s->identity->curve, rd_of(p->ot_pk, EC_POINT_LEN),
+                  rd_of(s->m.transaction_id.b, s->m.transaction_id.n)))
+        return es9p_refuse("8.1", "6.1", "euiccSigned2.transactionId is not that of the session");
+    if (ec_pub_from_point(dp->config.crypto, s->m.identity->curve, rd_of(p->ot_pk, EC_POINT_LEN),
                           &ot_pk) != 0)
-        return refuse("8.1", "6.1", "the eUICC's one-time public key is not on its curve");
+        return es9p_refuse("8.1", "6.1", "the eUICC's one-time public key is not on its curve");
     ec_pub_free(&ot_pk);
     return done;
 }
@@ -691,22 +472,23 @@ struct es9p_status smdpp_get_bound_profile_package(struct smdpp *dp, struct rd t
     struct rsp_prepare p;
 
     if (s == NULL || s->state != AUTHENTICATED)
-        return refuse("8.10.1", "3.9", "unknown transactionId");
+        return es9p_refuse_transaction();
     tell_session(s, event);
     if (rsp_read_prepare(prepare_download_response, &p) != 0)
-        return refuse_malformed("prepareDownloadResponse is not a PrepareDownloadResponse");
+        return es9p_refuse_malformed("prepareDownloadResponse is not a PrepareDownloadResponse");
     struct es9p_status status = check_prepare(dp, s, &p);
     if (status.subject != NULL)
         return status;
     struct binding *b = binding_get(dp, s);
     if (b == NULL)
-        return refuse_internal();
+        return mutual_refuse_internal(&dp->mutual);
     status = check_code(dp, s, b, &p);
     if (status.subject != NULL)
         return status;
     if (bind_profile(dp, s, b, &p) != 0 || answer_package(dp, s, b, ret) != 0)
-        return refuse_internal();
+        return mutual_refuse_internal(&dp->mutual);
     s->state = BOUND;
+    s->m.lasts = true;
     return done;
 }
 
@@ -719,25 +501,25 @@ struct es9p_status smdpp_cancel_session(struct smdpp *dp, struct rd transaction_
     struct session *s = session_find(dp, transaction_id);
     struct rsp_cancel c;
 
-    if (s == NULL || s->euicc == NULL)
-        return refuse("8.10.1", "3.9", "unknown transactionId");
+    if (s == NULL || s->m.euicc == NULL)
+        return es9p_refuse_transaction();
     tell_session(s, event);
     if (rsp_read_cancel(cancel_session_response, &c) != 0)
-        return refuse_malformed("cancelSessionResponse is not a CancelSessionResponse");
+        return es9p_refuse_malformed("cancelSessionResponse is not a CancelSessionResponse");
     if (c.error != 0)
-        return refuse("8.1", "4.2", "the eUICC refused to cancel the session");
+        return es9p_refuse("8.1", "4.2", "the eUICC refused to cancel the session");
     event->cancel_reason = c.reason;
-    if (!ecdsa_verify(dp->config.crypto, cert_key(s->euicc), &c.signed_part, 1, c.signature))
-        return refuse("8.1", "6.1", "euiccCancelSessionSignature does not verify");
+    if (!ecdsa_verify(dp->config.crypto, cert_key(s->m.euicc), &c.signed_part, 1, c.signature))
+        return es9p_refuse("8.1", "6.1", "euiccCancelSessionSignature does not verify");
     if (!rd_equal(rd_of(c.transaction_id.b, c.transaction_id.n), transaction_id))
-        return refuse("8.10.1", "3.9", "the signed transactionId is another one");
-    if (!rd_equal(rd_of(c.smdp_oid, c.n_smdp_oid), cert_oid(s->identity->auth)))
-        return refuse("8.8", "3.10", "smdpOid is not that of this SM-DP+");
+        return es9p_refuse("8.10.1", "3.9", "the signed transactionId is another one");
+    if (!rd_equal(rd_of(c.smdp_oid, c.n_smdp_oid), cert_oid(s->m.identity->auth)))
+        return es9p_refuse("8.8", "3.10", "smdpOid is not that of this SM-DP+");
     struct binding **b = binding_find(dp, s);
     if (c.reason != CANCEL_POSTPONED && c.reason != CANCEL_TIMEOUT &&
         c.reason != CANCEL_LOAD_BPP_ERROR && b != NULL)
         unbind(*b);
-    session_drop(dp, s);
+    mutual_drop(&dp->mutual, &s->m);
     return done;
 }
 
@@ -748,9 +530,9 @@ static const char *check_result(struct smdpp *dp, const struct session *s,
 {
     if (s == NULL || s->state != BOUND)
         return "no session with this transactionId";
-    if (!ecdsa_verify(dp->config.crypto, cert_key(s->euicc), &n->signed_part, 1, n->signature))
+    if (!ecdsa_verify(dp->config.crypto, cert_key(s->m.euicc), &n->signed_part, 1, n->signature))
         return "euiccSignPIR does not verify";
-    if (!rd_equal(rd_of(n->smdp_oid, n->n_smdp_oid), cert_oid(s->identity->pb)))
+    if (!rd_equal(rd_of(n->smdp_oid, n->n_smdp_oid), cert_oid(s->m.identity->pb)))
         return "smdpOid is not that of this SM-DP+";
     return NULL;
 }
@@ -761,10 +543,10 @@ static const char *check_other(struct smdpp *dp, const struct rsp_notification *
     struct crypto *c = dp->config.crypto;
     const char *why = "the eUICC's CI is unknown";
 
-    for (size_t i = 0; i < dp->config.n_identities; i++) {
+    for (size_t i = 0; i < dp->mutual.n_identities; i++) {
         struct cert *euicc = NULL;
         struct es9p_status status =
-            check_chain(c, dp->config.identities[i].ci, n->eum_cert, n->euicc_cert, &euicc);
+            mutual_check_chain(c, dp->mutual.identities[i].ci, n->eum_cert, n->euicc_cert, &euicc);
         if (status.subject != NULL) {
             why = status.message;
             continue;
@@ -783,7 +565,7 @@ struct es9p_status smdpp_handle_notification(struct smdpp *dp, struct rd pending
     struct rsp_notification *n = &event->notification;
 
     if (rsp_read_notification(pending_notification, n) != 0)
-        return refuse_malformed("pendingNotification is not a PendingNotification");
+        return es9p_refuse_malformed("pendingNotification is not a PendingNotification");
     if (!n->is_installation_result) {
         event->verified = check_other(dp, n, event);
         return done;

@@ -6,17 +6,13 @@
 #ifndef LAB_SMDPP_H
 #define LAB_SMDPP_H
 
-#include "lab/identity.h"
 #include "lab/metadata.h"
-#include "lab/rsp.h"
+#include "lab/mutual.h"
 #include "os/crypto.h"
 
 enum {
-    SMDPP_MAX_SESSIONS = 256,
     SMDPP_MAX_BINDINGS = 256,
-    SMDPP_SESSION_SECONDS = 3600,
     SMDPP_MAX_CODE_TRIES = 3,
-    SMDPP_MAX_IDENTITIES = 2,
     SMDPP_EID_TEXT_LEN = 33,
 };
 
@@ -28,18 +24,13 @@ struct smdpp_config {
     const char *confirmation_code;           /* NULL: none, unless the profile's metadata has one */
     const enum profile_class *profile_class; /* NULL: operational */
     bool ppk;                                /* protect profiles under random keys */
-    struct dp_identity identities[SMDPP_MAX_IDENTITIES];
+    struct rsp_identity identities[MUTUAL_MAX_IDENTITIES];
     size_t n_identities;
 };
 
 struct smdpp;
 struct smdpp *smdpp_new(const struct smdpp_config *config); /* copies it; owns the identities */
 void smdpp_free(struct smdpp **dp);
-
-/* functionExecutionStatus (SGP.22 5.2.6): subject NULL means Executed-Success. */
-struct es9p_status {
-    const char *subject, *reason, *message;
-};
 
 /* What a call was about, for the log. */
 struct smdpp_event {
@@ -51,15 +42,8 @@ struct smdpp_event {
     long cancel_reason;
 };
 
-/* 5.6.1.  Writers are heap writers of the caller. */
-struct smdpp_initiate {
-    struct transaction_id transaction_id;
-    struct wr server_signed1, server_signature1, ci_pk_id, server_certificate;
-};
-struct es9p_status smdpp_initiate_authentication(struct smdpp *dp, struct rd euicc_challenge,
-                                                 struct rd euicc_info1, const char *address,
-                                                 struct smdpp_initiate *ret,
-                                                 struct smdpp_event *event);
+/* For 5.6.1, InitiateAuthentication. */
+struct mutual *smdpp_mutual(struct smdpp *dp);
 
 /* 5.6.3 */
 struct smdpp_authenticate {

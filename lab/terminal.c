@@ -54,7 +54,7 @@ static uint64_t machine_ms(void)
 
 uint64_t terminal_now(const struct terminal *t)
 {
-    return t->config.clock != NULL ? t->config.clock->ms : machine_ms();
+    return t->config.clock != NULL ? t->config.clock->ms : machine_ms() + t->skipped;
 }
 
 void terminal_tell(const struct terminal *t, struct terminal_note *note)
@@ -122,11 +122,12 @@ static int pair(struct terminal *t, struct rd command, uint16_t *ret_sw)
     count->apdus++;
     count->apdu_octets += command.n + t->response.n - before + 2;
     if (t->config.note != NULL) {
-        char text[NOTE_LEN];
+        char text[NOTE_LEN] = "";
         struct terminal_note note = {
             .kind = NOTE_APDU, .info = -1, .sw = *ret_sw, .octets = command, .text = text
         };
-        hex_text(rd_of(t->response.p + before, t->response.n - before), text, sizeof text);
+        if (t->response.n > before)
+            hex_text(rd_of(t->response.p + before, t->response.n - before), text, sizeof text);
         terminal_tell(t, &note);
     }
     return 0;
@@ -936,6 +937,26 @@ unsigned terminal_open_channels(const struct terminal *t)
         if (t->channels[i].state != CHANNEL_FREE)
             n++;
     return n;
+}
+
+bool terminal_skip(struct terminal *t)
+{
+    uint64_t at = NEVER, now = terminal_now(t);
+
+    if (t->config.clock != NULL || !terminal_is_idle(t) || terminal_open_channels(t) > 0)
+        return false;
+    for (unsigned n = 0; n < TIMERS; n++)
+        sooner(&at, t->timers[n]);
+    if (at == NEVER)
+        at = t->poll_at;
+    if (at == NEVER)
+        return false;
+    if (at > now)
+        t->skipped += at - now;
+    terminal_note(t, NOTE_CARD, 0, "the clock is put forward by %llu s",
+                  (unsigned long long)(at > now ? (at - now + 500) / 1000 : 0));
+    terminal_wake(t);
+    return true;
 }
 
 const char *terminal_error(const struct terminal *t)

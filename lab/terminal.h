@@ -187,6 +187,10 @@ void terminal_choose_menu(struct terminal *t, uint8_t item);
 bool terminal_receive_sms(struct terminal *t, struct rd tpdu); /* SMS-PP download */
 void terminal_poll(struct terminal *t);                        /* STATUS now */
 
+/* Puts real time forward to the card's next timer, or to the next STATUS if none runs; false where
+ * there is neither, the terminal is not at rest, or a channel is open. */
+bool terminal_skip(struct terminal *t);
+
 /* An APDU of somebody else in the device, such as its IPA.  What 91xx behind it announces is
  * fetched as the loop goes on.  Response data go to ret; 0, or negative with *e where the card is
  * off, in the middle of a proactive command, or gone. */

@@ -87,7 +87,7 @@ enum after_response {
 struct terminal {
     struct terminal_config config;
     struct event *timer;
-    uint64_t born;
+    uint64_t born, skipped;
     enum terminal_state state;
     bool running; /* in terminal_tick() */
     bool rested;  /* the owner was told */

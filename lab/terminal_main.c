@@ -14,6 +14,7 @@
 #include "lab/lab.h"
 #include "lab/terminal.h"
 #include "lab/terminal_capture.h"
+#include "lab/terminal_names.h"
 #include "os/err.h"
 
 enum {
@@ -30,23 +31,32 @@ enum until {
     UNTIL_REFRESH,
 };
 
+/* What the next line of standard input waits for. */
+enum pause {
+    PAUSE_NONE,
+    PAUSE_REST,
+    PAUSE_SKIP, /* the same, and then the clock is put forward */
+};
+
 static const char *const until_names[] = { NULL, "idle", "closed", "refresh" };
 
 struct running {
     const char *reader, *card_path, *trace_path, *capture_path;
     unsigned long seconds;
     enum until until;
-    bool json, apdus, help;
+    bool json, apdus, help, no_dns;
     struct terminal_config config;
     struct address_map map;
 
     struct event_base *base;
-    struct event *signals[N_SIGNALS], *standard_input, *end;
+    struct event *signals[N_SIGNALS], *standard_input, *end, *go_on;
     struct evbuffer *lines;
     struct card *card;
     struct terminal *terminal;
     struct capture *capture;
+    struct names *names;
     FILE *trace;
+    enum pause pause;
     bool reached, stopped;
     struct lab_error error;
 };
@@ -65,7 +75,8 @@ static void usage(FILE *out)
                  "  --buffer N              octets that a channel gets at most (1500)\n"
                  "  --map A:P=B:Q           the card's address A is at B here; * for any A or P;\n"
                  "                          repeatable\n"
-                 "  --dns A:P               a DNS server for OPEN CHANNEL to tell; repeatable\n"
+                 "  --dns A:P|none          a DNS server for OPEN CHANNEL to tell; repeatable\n"
+                 "                          (default: the names that this machine knows)\n"
                  "  --attach MS             from TERMINAL PROFILE to normal service (500)\n"
                  "  --poll SECONDS          STATUS where the card asks for nothing (30; 0: none)\n"
                  "  --date SECONDS|none     the date, since 1970 (default: this machine's)\n"
@@ -82,7 +93,9 @@ static void usage(FILE *out)
         "                          closed: and one was; refresh: after a REFRESH\n"
         "  --help\n\n"
         "Standard input: location normal|limited|none, technology NAME, plmn MCCMNC,\n"
-        "menu N, sms HEX, apdu HEX, status, reset, power-off, power-on, phase NAME, counts, quit.\n"
+        "menu N, sms HEX, apdu HEX, status, reset, power-off, power-on, phase NAME, counts, quit;\n"
+        "rest: the next line waits until there is nothing to do and no channel is open;\n"
+        "skip: the same, and puts the clock forward to the card's next timer.\n"
         "It ends on SIGINT and SIGTERM with exit status 0 and the counts.\n");
 }
 
@@ -149,6 +162,9 @@ static bool add_dns(struct running *r, const char *value)
     struct terminal_device *d = &r->config.device;
     struct address at;
 
+    r->no_dns = r->no_dns || strcmp(value, "none") == 0;
+    if (strcmp(value, "none") == 0)
+        return true;
     if (d->n_dns == TERMINAL_DNS_MAX || r->map.n == ADDRESS_MAP_MAX ||
         address_read(value, false, &at, &r->error) != 0)
         return false;
@@ -593,6 +609,20 @@ static bool do_status(struct running *r, const char *value)
     return true;
 }
 
+static bool do_rest(struct running *r, const char *value)
+{
+    (void)value;
+    r->pause = PAUSE_REST;
+    return true;
+}
+
+static bool do_skip(struct running *r, const char *value)
+{
+    (void)value;
+    r->pause = PAUSE_SKIP;
+    return true;
+}
+
 static bool do_reset(struct running *r, const char *value)
 {
     (void)value;
@@ -630,6 +660,7 @@ static const struct {
     { "plmn", true, do_plmn },         { "menu", true, do_menu },
     { "sms", true, do_sms },           { "apdu", true, do_apdu },
     { "phase", true, do_phase },       { "status", false, do_status },
+    { "rest", false, do_rest },        { "skip", false, do_skip },
     { "reset", false, do_reset },      { "power-off", false, do_power_off },
     { "power-on", false, do_reset },   { "counts", false, do_counts },
     { "quit", false, do_quit },
@@ -652,21 +683,54 @@ static void obey(struct running *r, char *line)
             value);
 }
 
+static bool is_at_rest(const struct running *r)
+{
+    return terminal_state(r->terminal) == TERMINAL_OFF ||
+           (terminal_is_idle(r->terminal) && terminal_open_channels(r->terminal) == 0);
+}
+
+static bool has_to_wait(struct running *r)
+{
+    if (r->pause == PAUSE_NONE)
+        return false;
+    if (!is_at_rest(r))
+        return true;
+    if (r->pause == PAUSE_SKIP && !terminal_skip(r->terminal))
+        fprintf(stderr, "softeuicc-lab terminal: there is nothing to skip to\n");
+    r->pause = PAUSE_NONE;
+    return false;
+}
+
+static void obey_lines(struct running *r)
+{
+    char *line;
+
+    while (!r->stopped && !has_to_wait(r) &&
+           (line = evbuffer_readln(r->lines, NULL, EVBUFFER_EOL_CRLF)) != NULL) {
+        obey(r, line);
+        free(line);
+        terminal_tick(r->terminal); /* before the next line */
+    }
+}
+
+static void on_go_on(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    obey_lines(ctx);
+}
+
 static void on_input(evutil_socket_t fd, short what, void *ctx)
 {
     struct running *r = ctx;
-    char *line;
 
     (void)what;
     int n = evbuffer_read(r->lines, fd, LINE_MAX_LEN);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         event_del(r->standard_input);
-    while (!r->stopped && (line = evbuffer_readln(r->lines, NULL, EVBUFFER_EOL_CRLF)) != NULL) {
-        obey(r, line);
-        free(line);
-        terminal_tick(r->terminal); /* before the next line */
-    }
-    if (evbuffer_get_length(r->lines) > LINE_MAX_LEN) /* no line is that long */
+    obey_lines(r);
+    if (r->pause == PAUSE_NONE &&
+        evbuffer_get_length(r->lines) > LINE_MAX_LEN) /* no line is that long */
         evbuffer_drain(r->lines, evbuffer_get_length(r->lines));
 }
 
@@ -695,6 +759,8 @@ static void on_rest(void *ctx)
         event_base_loopbreak(r->base);
         return;
     }
+    if (r->pause != PAUSE_NONE)
+        event_active(r->go_on, EV_TIMEOUT, 0);
     size_t n = terminal_counts(r->terminal, &c);
     for (size_t i = 0; i < n; i++)
         links += c[i].links;
@@ -751,7 +817,8 @@ static int set_up_events(struct running *r, struct lab_error *e)
     }
     r->standard_input = event_new(r->base, STDIN_FILENO, EV_READ | EV_PERSIST, on_input, r);
     r->end = evtimer_new(r->base, on_end, r);
-    if (r->standard_input == NULL || r->end == NULL)
+    r->go_on = evtimer_new(r->base, on_go_on, r);
+    if (r->standard_input == NULL || r->end == NULL || r->go_on == NULL)
         return lab_fail(e, "no event loop");
     event_add(r->standard_input, NULL); /* a closed one is no harm */
     if (r->seconds > 0)
@@ -763,6 +830,8 @@ static int work(struct running *r, struct lab_error *e)
 {
     TRY(open_files(r, e));
     TRY(set_up_events(r, e));
+    if (r->config.device.n_dns == 0 && !r->no_dns)
+        TRY(names_open(r->base, &r->config.device, &r->map, &r->names, e));
     r->config.base = r->base;
     r->config.card = terminal_card_of(r->card);
     r->config.map = &r->map;
@@ -792,6 +861,9 @@ static void clean_up(struct running *r)
         event_free(r->standard_input);
     if (r->end != NULL)
         event_free(r->end);
+    if (r->go_on != NULL)
+        event_free(r->go_on);
+    names_close(&r->names);
     if (r->lines != NULL)
         evbuffer_free(r->lines);
     if (r->base != NULL)

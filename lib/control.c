@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "applets/ipae/ipae.h"
 #include "os/euicc.h"
 
 typedef int verb_fn(struct faults *f, const char *argument, char *reply, size_t size);
@@ -67,6 +68,16 @@ static int digest(struct faults *f, const char *argument, char *reply, size_t si
     return err;
 }
 
+static int ipae(struct faults *f, const char *argument, char *reply, size_t size)
+{
+    (void)argument;
+    if (f->e->on)
+        ipae_describe(f->e, reply, size);
+    else
+        snprintf(reply, size, "off");
+    return 0;
+}
+
 static int list(struct faults *f, const char *argument, char *reply, size_t size)
 {
     (void)argument;
@@ -93,6 +104,10 @@ static const struct verb {
     { "power-off", "", "powers off; the next APDU powers on", "`off`", power_off, 0 },
     { "digest", "[PREFIX]", "one number for all stored objects whose key begins with PREFIX",
       "64 hex digits", digest, 0 },
+    { "ipae", "", "what the IPAe does or waits for",
+      "`none` without one, `off`, `asks the terminal`, `talks to HOST`, `notifies HOST`, "
+      "`waits for service`, `sleeps for N s`, `waits for an eIM`",
+      ipae, 0 },
     { "faults", "", "lists the faults that are set", "`sw 80E2 6A80; cat-busy on`", list, 0 },
     { "clear", "", "takes all faults back", "`cleared`", clear, 0 },
     { "cut-after", "N", "N more writes succeed, then the power is gone", "`armed`", NULL,

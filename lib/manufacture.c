@@ -364,9 +364,9 @@ static int put_in_all(struct nvm **nvm, struct crypto *c, const struct softeuicc
     return err;
 }
 
-/* Without a preset. */
-static int make(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *how,
-                struct trace trace, char error[SOFTEUICC_ERROR_LEN])
+/* EID, keys and certificates. */
+static int give_identity(struct nvm *nvm, struct crypto *c, const struct softeuicc_new *how,
+                         char error[SOFTEUICC_ERROR_LEN])
 {
     char eid[EID_DIGITS + 1];
     struct pki *pki;
@@ -376,10 +376,30 @@ static int make(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *
         snprintf(error, SOFTEUICC_ERROR_LEN, "%.160s: %s", how->pki_dir, strerror(errno));
         return ERR_INPUT;
     }
+    int err = personalise(nvm, c, pki, curves_of(how), eid, error);
+    pki_close(&pki);
+    return err;
+}
+
+/* The same from a seed, of which nothing else draws. */
+static int give_seeded_identity(struct nvm *nvm, const struct softeuicc_new *how,
+                                char error[SOFTEUICC_ERROR_LEN])
+{
+    struct crypto *seeded = crypto_new(rd_str(how->seed));
+    int err = seeded != NULL ? give_identity(nvm, seeded, how, error) : ERR_CRYPTO;
+
+    crypto_free(&seeded);
+    return err;
+}
+
+/* Without a preset. */
+static int make(struct nvm **nvm, struct crypto *c, const struct softeuicc_new *how,
+                struct trace trace, char error[SOFTEUICC_ERROR_LEN])
+{
     int err = store_settings(*nvm, how, error);
     if (err == 0)
-        err = personalise(*nvm, c, pki, curves_of(how), eid, error);
-    pki_close(&pki);
+        err = how->seed != NULL ? give_seeded_identity(*nvm, how, error)
+                                : give_identity(*nvm, c, how, error);
     if (err == 0)
         err = nvm_commit(*nvm);
     if (err == 0)

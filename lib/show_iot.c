@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "applets/ecasd/ecasd.h"
+#include "applets/ipae/ipae_parts.h"
 #include "applets/isdr/eim.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/fallback.h"
@@ -14,6 +15,62 @@
 #include "lib/show_json.h"
 
 enum { SPKI_MAX = 256, CONFIGURATION_MAX = 1024 };
+
+/* --- the IPAe --------------------------------------------------------------------------------- */
+
+/* What is kept of an eIM in "ipae/eims" (docs/STATE.md): failures in a row, and the
+ * stateChangeCause that it is to be told. */
+static int add_contact(cJSON *to, struct euicc *e, uint16_t number)
+{
+    enum { ENTRY_LEN = 4 };
+    uint8_t octets[IPAE_EIMS_MAX * ENTRY_LEN];
+    struct wr w;
+    bool found;
+
+    wr_init(&w, octets, sizeof octets);
+    TRY(nvm_get(e->nvm, "ipae/eims", &w, &found));
+    for (const uint8_t *p = octets; p + ENTRY_LEN <= octets + w.n; p += ENTRY_LEN) {
+        if ((p[0] << 8 | p[1]) != number)
+            continue;
+        cJSON_AddNumberToObject(to, "failures", p[2]);
+        if (p[3] != CHANGE_NONE)
+            cJSON_AddNumberToObject(to, "state_change_cause", p[3]);
+    }
+    return 0;
+}
+
+static int add_count(cJSON *to, const char *name, struct euicc *e, const char *key)
+{
+    uint64_t n;
+
+    TRY(nvm_get_uint(e->nvm, key, 0, &n));
+    cJSON_AddNumberToObject(to, name, (double)n);
+    return 0;
+}
+
+/* What outlives power; the rest is asked of a card that runs (docs/CONTROL.md). */
+static int add_ipae(cJSON *to, struct euicc *e)
+{
+    const char *mode = setting_text(&e->settings, SET_IPAE);
+    char imei[CAT_IMEI_DIGITS + 1] = "";
+    char key[NVM_KEY_MAX] = "";
+    bool found, has_result;
+    struct wr w;
+
+    if (strcmp(mode, "off") == 0)
+        return 0;
+    cJSON *ipae = cJSON_AddObjectToObject(to, "ipae");
+    cJSON_AddStringToObject(ipae, "mode", mode);
+    wr_init(&w, imei, sizeof imei - 1);
+    TRY(nvm_get(e->nvm, "ipae/imei", &w, &found));
+    if (found)
+        cJSON_AddStringToObject(ipae, "imei", imei);
+    TRY(nvm_next(e->nvm, "isdr/package-result/", key, &has_result));
+    cJSON_AddStringToObject(ipae, "waits_for",
+                            has_result ? "an eIM to take a result" : "a package");
+    TRY(add_count(ipae, "deliveries_in_vain", e, "ipae/attempts"));
+    return add_count(ipae, "fallbacks", e, "ipae/fallbacks");
+}
 
 /* --- eIMs ------------------------------------------------------------------------------------- */
 
@@ -88,7 +145,7 @@ static int add_eim(cJSON *list, struct euicc *e, const struct eim *eim)
     show_add_hex(one, "ci", ecasd_ci_pkid(e, eim->ci));
     cJSON_AddBoolToObject(one, "indirect_download",
                           tlv_find(configuration, EIM_INDIRECT_PROFILE_DOWNLOAD, &t));
-    return 0;
+    return add_contact(one, e, eim->number);
 }
 
 static int add_eims(cJSON *to, struct euicc *e)
@@ -210,6 +267,7 @@ int show_iot_add(cJSON *to, struct euicc *e)
     TRY(add_eims(iot, e));
     TRY(add_package_results(iot, e));
     TRY(add_immediate_enable(iot, e));
+    TRY(add_ipae(iot, e));
     return add_switch(iot, e);
 }
 
@@ -234,6 +292,11 @@ static void print_eim(FILE *out, const cJSON *eim)
             show_is(eim, "indirect_download") ? ", with indirect download" : "",
             show_string(eim, "tls_trust"));
     fprintf(out, "    results signed under CI %s\n", show_string(eim, "ci"));
+    if (show_number(eim, "failures") > 0)
+        fprintf(out, "    %.0f failures of the IPAe in a row\n", show_number(eim, "failures"));
+    if (cJSON_HasObjectItem(eim, "state_change_cause"))
+        fprintf(out, "    is to be told stateChangeCause %.0f\n",
+                show_number(eim, "state_change_cause"));
 }
 
 static void print_package_results(FILE *out, const cJSON *iot)
@@ -258,6 +321,23 @@ static void print_immediate_enable(FILE *out, const cJSON *iot)
         fprintf(out, " from %s", show_string(object, "smdp_address"));
     if (show_string(object, "smdp_oid")[0] != '\0')
         fprintf(out, " (%s)", show_string(object, "smdp_oid"));
+    fprintf(out, "\n");
+}
+
+static void print_ipae(FILE *out, const cJSON *iot)
+{
+    const cJSON *ipae = cJSON_GetObjectItem(iot, "ipae");
+
+    if (ipae == NULL)
+        return;
+    fprintf(out, "IPAe           %s; waits for %s", show_string(ipae, "mode"),
+            show_string(ipae, "waits_for"));
+    if (show_number(ipae, "deliveries_in_vain") > 0)
+        fprintf(out, ", in vain %.0f times", show_number(ipae, "deliveries_in_vain"));
+    if (show_string(ipae, "imei")[0] != '\0')
+        fprintf(out, "; IMEI %s", show_string(ipae, "imei"));
+    if (show_number(ipae, "fallbacks") > 0)
+        fprintf(out, "; %.0f fallbacks in a row", show_number(ipae, "fallbacks"));
     fprintf(out, "\n");
 }
 
@@ -290,5 +370,6 @@ void show_iot_print(FILE *out, const cJSON *root)
     cJSON_ArrayForEach(eim, eims) print_eim(out, eim);
     print_package_results(out, iot);
     print_immediate_enable(out, iot);
+    print_ipae(out, iot);
     print_switch(out, iot);
 }

@@ -79,6 +79,7 @@ struct softeuicc_new {
      * comma may stand words as in profile_words, for the preset's first profile. */
     const char *preset;
     const char *eid;     /* 32 digits; NULL: 89049032123451234512345678901235; "random" */
+    const char *seed;    /* keys and a random EID are derived from it (tests only); or NULL */
     const char *pki_dir; /* layout of SGP.26 v1; NULL: the test PKI that is compiled in */
     const struct softeuicc_setting *settings;
     size_t n_settings;

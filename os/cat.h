@@ -156,6 +156,7 @@ struct cat_owner {
      * themselves. */
     int (*profile)(struct euicc *e);
     int (*event)(struct euicc *e, enum cat_event event, struct rd tlvs);
+    int (*status)(struct euicc *e);   /* STATUS came: the terminal polls (TS 102 221 14.5.2) */
     int (*selected)(struct euicc *e); /* its item */
 };
 
@@ -285,6 +286,8 @@ int cat_envelope(struct session *s, struct rd data, struct wr *rsp);
 
 /* A TERMINAL PROFILE came. */
 int cat_tell_profile(struct euicc *e);
+/* A STATUS. */
+int cat_tell_status(struct euicc *e);
 
 /* --- cat_timer.c --- */
 

@@ -197,6 +197,16 @@ int cat_tell_profile(struct euicc *e)
     return 0;
 }
 
+int cat_tell_status(struct euicc *e)
+{
+    struct cat *c = &e->cat;
+
+    for (size_t i = 0; i < c->n_owners; i++)
+        if (c->owners[i].owner->status != NULL)
+            TRY(c->owners[i].owner->status(e));
+    return 0;
+}
+
 int cat_envelope(struct session *s, struct rd data, struct wr *rsp)
 {
     struct euicc *e = s->euicc;

@@ -1,6 +1,7 @@
 /* settings.c - the table of settings, and how their values read. */
 #include "os/settings.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,7 +102,7 @@ const struct setting_info setting_infos[SETTING_COUNT] = {
                             KIND_NUMBER, 10, 86400, NULL },
     [SET_IPAE_DNS] = { "ipae_dns", "",
                        "address of the DNS server that the IPAe asks; empty: the network's",
-                       KIND_TEXT, 0, 45, NULL },
+                       KIND_ADDRESS, 0, 0, NULL },
     [SET_IPAE_BUFFER] = { "ipae_buffer", "262144", "octets of an answer to the IPAe", KIND_NUMBER,
                           4096, 1 << 24, NULL },
 };
@@ -305,6 +306,11 @@ const char *setting_check(enum setting which, const char *value)
         if (n < 0 || (size_t)n < info->low || (size_t)n > info->high)
             return "not hex digits, or too many";
         return which == SET_ATR && n > 0 ? atr_check(scratch, (size_t)n) : NULL;
+    case KIND_ADDRESS:
+        return value[0] == '\0' || inet_pton(AF_INET, value, scratch) == 1 ||
+                       inet_pton(AF_INET6, value, scratch) == 1
+                   ? NULL
+                   : "not an address such as 192.0.2.53";
     case KIND_RAT:
         wr_init(&w, scratch, sizeof scratch);
         return read_rat(value, &w) && wr_failed(&w) == 0

@@ -57,6 +57,7 @@ enum setting_kind {
     KIND_VERSION, /* 2.5.0: three numbers up to 255 */
     KIND_TEXT,    /* UTF-8, low to high octets */
     KIND_HEX,     /* low to high octets */
+    KIND_ADDRESS, /* IPv4 or IPv6, or nothing */
     KIND_RAT,     /* rules authorisation table, see docs/SETTINGS.md */
     KIND_PPRS,    /* ppr1, ppr2, ppr1+ppr2 or nothing */
 };

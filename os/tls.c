@@ -18,6 +18,7 @@
 #include "os/err.h"
 #include "os/tls_queue.h"
 #include "os/tls_trust.h"
+#include "os/tlv.h"
 
 enum {
     MAX_FAILURE = 256,
@@ -31,12 +32,13 @@ enum {
 struct contexts {
     SSL_CTX *ctx[2]; /* by tls_options.datagram */
     BIO_METHOD *bio;
+    struct trust_cache trusted;
 };
 
 struct tls {
     struct crypto *crypto;
     SSL *ssl;
-    struct link link;
+    struct tls_link link;
     struct trust trust;
     enum tls_state state;
     bool stalled;         /* OpenSSL waits for room in link.out */
@@ -56,7 +58,8 @@ static void release_contexts(void *p)
 
     SSL_CTX_free(contexts->ctx[false]);
     SSL_CTX_free(contexts->ctx[true]);
-    link_bio_method_free(contexts->bio);
+    trust_cache_done(&contexts->trusted);
+    tls_link_bio_method_free(contexts->bio);
     free(contexts);
 }
 
@@ -145,19 +148,16 @@ static struct contexts *contexts_of(struct crypto *c)
     return guest->p;
 }
 
-static SSL *new_ssl(struct crypto *c, bool datagram, struct link *link)
+static SSL *new_ssl(struct crypto *c, struct contexts *contexts, bool datagram,
+                    struct tls_link *link)
 {
-    struct contexts *contexts = contexts_of(c);
-
-    if (contexts == NULL)
-        return NULL;
     if (contexts->bio == NULL)
-        contexts->bio = link_bio_method();
+        contexts->bio = tls_link_bio_method();
     if (contexts->ctx[datagram] == NULL)
         contexts->ctx[datagram] = new_context(c, datagram);
     if (contexts->bio == NULL || contexts->ctx[datagram] == NULL)
         return NULL;
-    BIO *bio = link_bio(contexts->bio, link);
+    BIO *bio = tls_link_bio(contexts->bio, link);
     SSL *ssl = bio != NULL ? SSL_new(contexts->ctx[datagram]) : NULL;
     if (ssl == NULL) {
         BIO_free(bio);
@@ -178,7 +178,7 @@ static void fail(struct tls *t, const char *reason)
     if (t->state == TLS_FAILED)
         return;
     t->state = TLS_FAILED;
-    link_forget(&t->link);
+    tls_link_forget(&t->link);
     if (t->alert != TLS_NO_ALERT)
         snprintf(alert, sizeof alert, "; alert %d (%s) %s", t->alert,
                  SSL_alert_desc_string_long(t->alert), t->alert_sent ? "sent" : "received");
@@ -240,7 +240,7 @@ static void advance(struct tls *t)
         int result = SSL_do_handshake(t->ssl);
         if (result == 1) {
             t->state = TLS_OPEN;
-            link_forget(&t->link);
+            tls_link_forget(&t->link);
         } else {
             judge(t, result);
         }
@@ -287,7 +287,7 @@ static unsigned time_openssl(SSL *ssl, unsigned last)
 {
     struct tls *t = SSL_get_app_data(ssl);
 
-    return link_timer(&t->link, last);
+    return tls_link_timer(&t->link, last);
 }
 
 static int configure(struct tls *t, const struct tls_options *options)
@@ -348,14 +348,17 @@ static void resume(struct tls *t, struct rd blob, int64_t now)
 static int open_it(struct tls *t, const struct tls_options *options)
 {
     size_t mtu = options->mtu != 0 ? options->mtu : TLS_MTU;
+    struct contexts *contexts = contexts_of(t->crypto);
 
-    link_init(&t->link, options->datagram, mtu);
-    TRY(trust_init(&t->trust, t->crypto, options));
+    tls_link_init(&t->link, options->datagram, mtu);
+    if (contexts == NULL)
+        return ERR_NOMEM;
+    TRY(trust_init(&t->trust, t->crypto, options, &contexts->trusted));
     TRY(trust_digest(&t->trust, options->datagram, t->binding));
     if (mtu < TLS_MIN_MTU || mtu > UINT16_MAX || options->now < 0)
         return ERR_INPUT;
     ERR_clear_error();
-    t->ssl = new_ssl(t->crypto, options->datagram, &t->link);
+    t->ssl = new_ssl(t->crypto, contexts, options->datagram, &t->link);
     if (t->ssl == NULL)
         return ERR_CRYPTO;
     SSL_set_app_data(t->ssl, t);
@@ -392,7 +395,7 @@ void tls_close(struct tls **t)
     SSL_SESSION_free(old->session);
     SSL_free(old->ssl);
     trust_done(&old->trust);
-    link_done(&old->link);
+    tls_link_done(&old->link);
     crypto_wipe(old, sizeof *old);
     free(old);
     *t = NULL;
@@ -451,7 +454,7 @@ size_t tls_feed(struct tls *t, struct rd octets)
         return octets.n;
     /* Once more when OpenSSL made room by going on. */
     for (size_t n = 1; n > 0 && octets.n > taken && !is_over(t); taken += n) {
-        n = link_feed(&t->link, rd_of(octets.p + taken, octets.n - taken));
+        n = tls_link_feed(&t->link, rd_of(octets.p + taken, octets.n - taken));
         advance(t);
     }
     return is_over(t) ? octets.n : taken;
@@ -459,7 +462,7 @@ size_t tls_feed(struct tls *t, struct rd octets)
 
 void tls_feed_end(struct tls *t)
 {
-    link_feed_end(&t->link);
+    tls_link_feed_end(&t->link);
 }
 
 void tls_eof(struct tls *t)
@@ -547,7 +550,7 @@ void tls_shutdown(struct tls *t)
     }
     if (!is_over(t))
         t->state = TLS_CLOSED;
-    link_forget(&t->link);
+    tls_link_forget(&t->link);
 }
 
 /* --- datagrams ------------------------------------------------------------------------------ */
@@ -562,11 +565,27 @@ unsigned tls_timer(const struct tls *t)
 
 void tls_timeout(struct tls *t)
 {
-    if (tls_timer(t) != 0 && !link_timeout(&t->link))
+    if (tls_timer(t) != 0 && !tls_link_timeout(&t->link))
         fail(t, "no answer, whatever was repeated (RFC 6347 4.2.4)");
 }
 
 /* --- resumption ----------------------------------------------------------------------------- */
+
+/* A session of OpenSSL's (SEQUENCE) without the server's certificate: who resumes it does not need
+ * that, and OpenSSL would parse it again each time. */
+static void put_session(struct wr *ret, struct rd der)
+{
+    enum { TAG_SEQUENCE = 0x30, TAG_PEER = 0xA3 };
+    struct tlv outer, field;
+
+    if (tlv_expect(&der, TAG_SEQUENCE, &outer) != 0)
+        return;
+    struct wr_mark m = tlv_open(ret, TAG_SEQUENCE);
+    while (outer.value.n > 0 && tlv_get(&outer.value, &field) == 0)
+        if (field.tag != TAG_PEER)
+            wr_put_rd(ret, field.whole);
+    tlv_close(ret, m);
+}
 
 int tls_session(struct tls *t, struct wr *ret)
 {
@@ -583,8 +602,9 @@ int tls_session(struct tls *t, struct wr *ret)
     ERR_clear_error();
     if (n <= 0)
         return ERR_NOMEM;
+    size_t before = ret->n;
     wr_put(ret, t->binding, sizeof t->binding);
-    wr_put(ret, der, (size_t)n);
+    put_session(ret, rd_of(der, (size_t)n));
     OPENSSL_clear_free(der, (size_t)n);
-    return sizeof t->binding + (size_t)n <= TLS_MAX_SESSION ? wr_failed(ret) : ERR_NOMEM;
+    return ret->n - before <= TLS_MAX_SESSION ? wr_failed(ret) : ERR_NOMEM;
 }

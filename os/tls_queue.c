@@ -1,6 +1,6 @@
 /* tls_queue.c - bounded queues between OpenSSL and a channel, and the BIO over them.
  *
- * State: struct link, in struct tls. */
+ * State: struct tls_link, in struct tls. */
 #include "os/tls_queue.h"
 
 #include <limits.h>
@@ -122,26 +122,26 @@ size_t queue_take_datagram(struct queue *q, uint8_t *ret, size_t size)
 
 /* --- the link ------------------------------------------------------------------------------- */
 
-void link_init(struct link *l, bool datagram, size_t mtu)
+void tls_link_init(struct tls_link *l, bool datagram, size_t mtu)
 {
-    *l = (struct link){ .datagram = datagram, .mtu = mtu };
-    queue_init(&l->in, LINK_MAX_IN);
-    queue_init(&l->out, LINK_MAX_OUT);
+    *l = (struct tls_link){ .datagram = datagram, .mtu = mtu };
+    queue_init(&l->in, TLS_LINK_MAX_IN);
+    queue_init(&l->out, TLS_LINK_MAX_OUT);
     wr_init_heap(&l->part, DTLS_MAX_RECORD);
-    for (size_t i = 0; i < LINK_ATTEMPTS; i++)
-        queue_init(&l->again[i], LINK_MAX_AGAIN);
+    for (size_t i = 0; i < TLS_LINK_ATTEMPTS; i++)
+        queue_init(&l->again[i], TLS_LINK_MAX_AGAIN);
 }
 
-void link_done(struct link *l)
+void tls_link_done(struct tls_link *l)
 {
     queue_done(&l->in);
     queue_done(&l->out);
     wr_done(&l->part);
-    link_forget(l);
+    tls_link_forget(l);
 }
 
 /* Takes from in what completes the part to n octets. */
-static bool complete(struct link *l, struct rd *in, size_t n)
+static bool complete(struct tls_link *l, struct rd *in, size_t n)
 {
     size_t missing = n > l->part.n ? n - l->part.n : 0;
     size_t now = missing < in->n ? missing : in->n;
@@ -164,7 +164,7 @@ static size_t record_len(const uint8_t header[DTLS_HEADER_LEN])
 }
 
 /* A record that finds no room is lost, as datagrams may be. */
-static void feed_records(struct link *l, struct rd in)
+static void feed_records(struct tls_link *l, struct rd in)
 {
     while (in.n > 0) {
         size_t n = 0;
@@ -186,7 +186,7 @@ static void feed_records(struct link *l, struct rd in)
     }
 }
 
-size_t link_feed(struct link *l, struct rd octets)
+size_t tls_link_feed(struct tls_link *l, struct rd octets)
 {
     size_t room = queue_room(&l->in);
 
@@ -199,21 +199,21 @@ size_t link_feed(struct link *l, struct rd octets)
     return queue_put(&l->in, octets) ? octets.n : 0;
 }
 
-void link_feed_end(struct link *l)
+void tls_link_feed_end(struct tls_link *l)
 {
     wr_done(&l->part);
 }
 
-void link_forget(struct link *l)
+void tls_link_forget(struct tls_link *l)
 {
-    for (size_t i = 0; i < LINK_ATTEMPTS; i++)
+    for (size_t i = 0; i < TLS_LINK_ATTEMPTS; i++)
         queue_done(&l->again[i]);
     l->made = 0;
     l->fired = 0;
     l->repeating = false;
 }
 
-bool link_timeout(struct link *l)
+bool tls_link_timeout(struct tls_link *l)
 {
     if (l->fired >= l->made)
         return false;
@@ -225,22 +225,22 @@ bool link_timeout(struct link *l)
     return true;
 }
 
-unsigned link_timer(struct link *l, unsigned last)
+unsigned tls_link_timer(struct tls_link *l, unsigned last)
 {
     if (last == 0) {
-        link_forget(l);
+        tls_link_forget(l);
         return WAIT_NOT;
     }
     l->repeating = true;
-    l->made++; /* beyond LINK_ATTEMPTS: not kept */
-    return l->made < LINK_ATTEMPTS ? WAIT_NOT : WAIT_LONG;
+    l->made++; /* beyond TLS_LINK_ATTEMPTS: not kept */
+    return l->made < TLS_LINK_ATTEMPTS ? WAIT_NOT : WAIT_LONG;
 }
 
 /* --- the BIO -------------------------------------------------------------------------------- */
 
 static int read_bio(BIO *b, char *ret, int size)
 {
-    struct link *l = BIO_get_data(b);
+    struct tls_link *l = BIO_get_data(b);
 
     BIO_clear_retry_flags(b);
     l->repeating = false;
@@ -259,7 +259,7 @@ static int read_bio(BIO *b, char *ret, int size)
 /* A datagram without room is lost; a stream waits. */
 static int write_bio(BIO *b, const char *octets, int n)
 {
-    struct link *l = BIO_get_data(b);
+    struct tls_link *l = BIO_get_data(b);
 
     BIO_clear_retry_flags(b);
     if (n <= 0)
@@ -273,14 +273,14 @@ static int write_bio(BIO *b, const char *octets, int n)
     }
     if (!l->repeating)
         queue_put_datagram(&l->out, v);
-    else if (l->made > 0 && l->made <= LINK_ATTEMPTS)
+    else if (l->made > 0 && l->made <= TLS_LINK_ATTEMPTS)
         queue_put_datagram(&l->again[l->made - 1], v);
     return n;
 }
 
 static long control_bio(BIO *b, int command, long number, void *p)
 {
-    const struct link *l = BIO_get_data(b);
+    const struct tls_link *l = BIO_get_data(b);
 
     (void)number;
     (void)p;
@@ -306,7 +306,7 @@ static int create_bio(BIO *b)
 }
 
 /* The type is one that BIO_get_new_index(), which has 127 of them a process, never hands out. */
-struct bio_method_st *link_bio_method(void)
+struct bio_method_st *tls_link_bio_method(void)
 {
     BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_TYPE_START, "CAT channel");
 
@@ -321,12 +321,12 @@ struct bio_method_st *link_bio_method(void)
     return method;
 }
 
-void link_bio_method_free(struct bio_method_st *method)
+void tls_link_bio_method_free(struct bio_method_st *method)
 {
     BIO_meth_free(method);
 }
 
-struct bio_st *link_bio(const struct bio_method_st *method, struct link *l)
+struct bio_st *tls_link_bio(const struct bio_method_st *method, struct tls_link *l)
 {
     BIO *b = BIO_new(method);
 

@@ -50,7 +50,7 @@ static int copy_name(struct trust *t, const char *name)
     return 0;
 }
 
-static int copy_certificate(struct trust *t, struct rd der)
+static int parse_certificate(struct trust *t, struct rd der)
 {
     const unsigned char *p = der.p;
 
@@ -64,6 +64,34 @@ static int copy_certificate(struct trust *t, struct rd der)
         return failed(ERR_INPUT);
     }
     return p == der.p + der.n ? 0 : ERR_INPUT;
+}
+
+void trust_cache_done(struct trust_cache *cache)
+{
+    wr_done(&cache->der);
+    X509_free(cache->certificate);
+    cache->certificate = NULL;
+}
+
+static void keep_certificate(struct trust_cache *cache, X509 *certificate, struct rd der)
+{
+    trust_cache_done(cache);
+    wr_init_heap(&cache->der, MAX_CERT);
+    wr_put_rd(&cache->der, der);
+    if (wr_failed(&cache->der) == 0 && X509_up_ref(certificate) == 1)
+        cache->certificate = certificate;
+}
+
+static int copy_certificate(struct trust *t, struct rd der, struct trust_cache *cache)
+{
+    if (cache->certificate != NULL && rd_equal(wr_view(&cache->der), der) &&
+        X509_up_ref(cache->certificate) == 1) {
+        t->pinned = cache->certificate;
+        return 0;
+    }
+    TRY(parse_certificate(t, der));
+    keep_certificate(cache, t->pinned, der);
+    return 0;
 }
 
 static int copy_cis(struct trust *t, const struct tls_trust *from)
@@ -81,7 +109,8 @@ static int copy_cis(struct trust *t, const struct tls_trust *from)
     return 0;
 }
 
-int trust_init(struct trust *t, struct crypto *c, const struct tls_options *options)
+int trust_init(struct trust *t, struct crypto *c, const struct tls_options *options,
+               struct trust_cache *cache)
 {
     const struct tls_trust *from = &options->trust;
 
@@ -93,7 +122,7 @@ int trust_init(struct trust *t, struct crypto *c, const struct tls_options *opti
         wr_put_rd(&t->spki, from->pinned);
         return t->spki.n > 0 && wr_failed(&t->spki) == 0 ? 0 : ERR_INPUT;
     case TLS_TRUST_CERTIFICATE:
-        return copy_certificate(t, from->pinned);
+        return copy_certificate(t, from->pinned, cache);
     case TLS_TRUST_CI:
         return copy_cis(t, from);
     default:

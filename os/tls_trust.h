@@ -22,9 +22,19 @@ struct trust {
     int64_t now; /* 0: unknown */
 };
 
+/* The certificate that was pinned last, parsed: OpenSSL takes as long to parse one as to verify a
+ * signature.  All zero is empty. */
+struct trust_cache {
+    struct wr der;
+    struct x509_st *certificate;
+};
+
+void trust_cache_done(struct trust_cache *cache);
+
 /* A copy of what the options say.  0; ERR_INPUT when it makes no sense; ERR_NOMEM, ERR_CRYPTO.
  * trust_done() is due in any case. */
-int trust_init(struct trust *t, struct crypto *c, const struct tls_options *options);
+int trust_init(struct trust *t, struct crypto *c, const struct tls_options *options,
+               struct trust_cache *cache);
 void trust_done(struct trust *t);
 
 /* SHA-256 of it all but the time: a session is resumed under the trust that it was made under. */

@@ -289,7 +289,7 @@ int uicc_select(struct session *s, const struct apdu *a, struct wr *rsp)
     return go_and_tell(s, a, node, rsp);
 }
 
-int uicc_status(struct session *s, const struct apdu *a, struct wr *rsp)
+static int put_status(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     enum { P1_MAX = 2, RETURN_FCP = 0x00, RETURN_AID = 0x01, RETURN_NOTHING = 0x0C };
     const struct applet *applet = s->files.adf == FS_NONE ? s->selected : NULL;
@@ -314,4 +314,11 @@ int uicc_status(struct session *s, const struct apdu *a, struct wr *rsp)
     default:
         return uicc_refuse(s, a, SW_WRONG_P1P2, "P2 is reserved");
     }
+}
+
+int uicc_status(struct session *s, const struct apdu *a, struct wr *rsp)
+{
+    int result = put_status(s, a, rsp);
+
+    return result == 0 ? cat_tell_status(s->euicc) : result;
 }

@@ -7,6 +7,8 @@
 
 #include "os/err.h"
 
+enum { VALUES_MAX = 1000 };
+
 /* --- base64 (RFC 4648 4) ---------------------------------------------------------------------- */
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -94,9 +96,20 @@ static const char *text_of(const cJSON *in, const char *name)
     return cJSON_IsString(field) ? field->valuestring : "";
 }
 
+/* cJSON takes some sixty octets for each value, which may be two octets in the text.  Base64 has
+ * none of these characters. */
+static bool is_modest(struct rd body)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < body.n; i++)
+        n += body.p[i] == ',' || body.p[i] == '[' || body.p[i] == '{';
+    return n <= VALUES_MAX;
+}
+
 bool es9p_read(struct rd body, struct es9p_answer *ret)
 {
-    cJSON *json = cJSON_ParseWithLength((const char *)body.p, body.n);
+    cJSON *json = is_modest(body) ? cJSON_ParseWithLength((const char *)body.p, body.n) : NULL;
     const cJSON *header = cJSON_GetObjectItemCaseSensitive(json, "header");
     const cJSON *execution = cJSON_GetObjectItemCaseSensitive(header, "functionExecutionStatus");
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(execution, "statusCodeData");
@@ -127,6 +140,25 @@ bool es9p_get_hex(const struct es9p_answer *a, const char *name, struct wr *ret)
         wr_put_u8(ret, (uint8_t)(high << 4 | low));
     }
     return wr_failed(ret) == 0;
+}
+
+int es9p_event_count(const struct es9p_answer *a)
+{
+    const cJSON *entries = cJSON_GetObjectItemCaseSensitive(a->json, "eventEntries");
+
+    return cJSON_IsArray(entries) ? cJSON_GetArraySize(entries) : -1;
+}
+
+bool es9p_get_event(const struct es9p_answer *a, int i, size_t max, const char **ret_id,
+                    const char **ret_address)
+{
+    const cJSON *entries = cJSON_GetObjectItemCaseSensitive(a->json, "eventEntries");
+    const cJSON *entry = cJSON_GetArrayItem(entries, i);
+
+    *ret_id = text_of(entry, "eventId");
+    *ret_address = text_of(entry, "rspServerAddress");
+    return (*ret_id)[0] != '\0' && strlen(*ret_id) <= max && (*ret_address)[0] != '\0' &&
+           strlen(*ret_address) <= max;
 }
 
 void es9p_done(struct es9p_answer *a)

@@ -24,6 +24,11 @@ bool es9p_read(struct rd body, struct es9p_answer *ret);
 /* A field that is base64, or hex; appends its octets.  false when it is none. */
 bool es9p_get(const struct es9p_answer *a, const char *name, struct wr *ret);
 bool es9p_get_hex(const struct es9p_answer *a, const char *name, struct wr *ret);
+/* eventEntries of ES11 (SGP.22 5.8.2): how many, negative when there is no such list; one of them,
+ * false when it is malformed or its texts have more than max octets. */
+int es9p_event_count(const struct es9p_answer *a);
+bool es9p_get_event(const struct es9p_answer *a, int i, size_t max, const char **ret_id,
+                    const char **ret_address);
 void es9p_done(struct es9p_answer *a);
 
 #endif

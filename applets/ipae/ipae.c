@@ -1,6 +1,8 @@
 /* ipae.c - the applet; exchanges with servers, and requests to the ISD-R. */
 #include "applets/ipae/ipae.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,15 +48,20 @@ void ipae_drop(struct euicc *e)
     x->phase = IPAE_WAITING;
 }
 
+/* What was going on did not come true, and neither did what was to be stored of it. */
+static void begin_again_later(struct euicc *e)
+{
+    ipae_drop(e);
+    ipae_table_forget(ipae_of(e));
+    ipae_await_service(e, BACK_TO_WORK);
+}
+
 int ipae_settle(struct euicc *e, int err)
 {
-    struct ipae *x = ipae_of(e);
-
-    if (err == 0 || x == NULL)
-        return err;
+    if (err == 0)
+        return 0;
     trace_check(&e->trace, "IPAe: %s: it begins again later", err_name(err));
-    ipae_drop(e);
-    ipae_await_service(e, BACK_TO_WORK);
+    begin_again_later(e);
     return err;
 }
 
@@ -73,19 +80,13 @@ int ipae_read_network(struct euicc *e)
 {
     enum { BUFFER_SIZE = 1400 };
     struct ipae *x = ipae_of(e);
-    struct tlv ok, params;
-    struct rd answer;
 
     wr_clear(&x->parameters);
-    if (iot_at_least(e, IOT_V1_1)) {
-        TRY(ipae_es10_get(e, TAG_GET_CONNECTIVITY_PARAMETERS, &answer));
-        if (tlv_find(answer, 0xA0, &ok) && tlv_find(ok.value, 0x81, &params))
-            wr_put_rd(&x->parameters, params.value);
-    }
+    TRY(isdr_connectivity_parameters(e, &x->parameters));
     x->network.parameters = wr_view(&x->parameters);
     x->network.buffer_size = BUFFER_SIZE;
     x->network.tickets = true;
-    return wr_failed(&x->parameters);
+    return 0;
 }
 
 int ipae_exchange(struct euicc *e, const struct link_server *server, ipae_answered_fn *then)
@@ -234,6 +235,30 @@ int ipae_es10_remove(struct euicc *e, uint64_t sequence)
     return ipae_es10(e, wr_view(&w), &ok);
 }
 
+/* --- what it does ----------------------------------------------------------------------------- */
+
+void ipae_describe(const struct euicc *e, char *ret, size_t size)
+{
+    const struct ipae *x = ipae_of(e);
+
+    if (x == NULL)
+        snprintf(ret, size, "none");
+    else if (x->phase == IPAE_OFF)
+        snprintf(ret, size, "off");
+    else if (x->phase == IPAE_BOOTING)
+        snprintf(ret, size, "asks the terminal");
+    else if (x->phase == IPAE_TALKING && x->talk.eim.number != NO_EIM)
+        snprintf(ret, size, "talks to %s", x->talk.host);
+    else if (x->phase == IPAE_TALKING)
+        snprintf(ret, size, "notifies %s", x->notify.host);
+    else if (x->awaits_service)
+        snprintf(ret, size, "waits for service");
+    else if (ipae_clock_runs(&x->sleep))
+        snprintf(ret, size, "sleeps for %" PRIu32 " s", x->sleep.seconds);
+    else
+        snprintf(ret, size, "waits for an eIM");
+}
+
 /* --- the applet ------------------------------------------------------------------------------- */
 
 static int profile_came(struct euicc *e)
@@ -243,7 +268,9 @@ static int profile_came(struct euicc *e)
 
 static int event_came(struct euicc *e, enum cat_event event, struct rd tlvs)
 {
-    return ipae_settle(e, ipae_event(e, event, tlvs));
+    int err = ipae_event(e, event, tlvs);
+
+    return err == ERR_INPUT ? err : ipae_settle(e, err); /* nonsense ends nothing */
 }
 
 static int item_selected(struct euicc *e)
@@ -251,9 +278,14 @@ static int item_selected(struct euicc *e)
     return ipae_settle(e, ipae_policy_trigger(e, "the menu"));
 }
 
-static const struct cat_owner owner = { .name = "IPAe",
-                                        .profile = profile_came,
-                                        .event = event_came };
+static int status_came(struct euicc *e)
+{
+    return ipae_settle(e, ipae_polled(e));
+}
+
+static const struct cat_owner owner = {
+    .name = "IPAe", .profile = profile_came, .event = event_came, .status = status_came
+};
 static const struct cat_owner menu_owner = { .name = "IPAe's menu",
                                              .item = "Ask for eIM packages",
                                              .selected = item_selected };
@@ -328,15 +360,13 @@ static void stop(struct euicc *e)
     b->x = NULL;
 }
 
-/* What a server was told, or is about to be, did not come true. */
+/* What a server was told, or is about to be. */
 static void not_committed(struct euicc *e)
 {
-    struct ipae *x = ipae_of(e);
+    const struct ipae *x = ipae_of(e);
 
-    if (x == NULL || x->phase != IPAE_TALKING)
-        return;
-    ipae_drop(e);
-    ipae_await_service(e, BACK_TO_WORK);
+    if (x != NULL && x->phase == IPAE_TALKING)
+        begin_again_later(e);
 }
 
 const struct applet ipae_applet = {

@@ -25,6 +25,9 @@ struct ipae_link_ops {
     bool (*close)(struct euicc *e, struct link *l, link_rested_fn *rested, void *ctx);
 };
 
+/* What it does, or waits for, in a few words (docs/CONTROL.md). */
+void ipae_describe(const struct euicc *e, char *ret, size_t size);
+
 /* From the next start on.  NULL: link.h's. */
 void ipae_use_link(struct euicc *e, const struct ipae_link_ops *ops);
 

@@ -109,8 +109,8 @@ int ipae_boot(struct euicc *e)
     if (x->phase != IPAE_OFF)
         ipae_drop(e);
     ipae_listen_no_more(e);
-    cat_timer_stop(&e->cat, &x->timer);
-    cat_timer_stop(&e->cat, &x->fallback_timer);
+    ipae_clock_stop(e, &x->sleep);
+    ipae_clock_stop(e, &x->watch);
     x->phase = IPAE_OFF;
     x->service_known = x->awaits_service = false;
     if (!ipae_is_active(e))

@@ -1,4 +1,5 @@
-/* ipae_direct.c - a download from the SM-DP+ itself, over ES9+ (SGP.22 5.6, 6.5). */
+/* ipae_direct.c - a download from the SM-DP+ itself, over ES9+, and what an SM-DS tells, over ES11
+ * (SGP.22 5.6, 5.8, 6.5). */
 #include <stdio.h>
 #include <string.h>
 
@@ -90,16 +91,25 @@ static bool take_initiation(struct ipae_download *d, const struct es9p_answer *a
            take(d, a, "serverCertificate", FIELD_CERTIFICATE);
 }
 
-static bool take_fields(struct ipae_download *d, enum download_step step,
+/* ES9+, or ES11 of an SM-DS. */
+static bool take_authentication(struct euicc *e, struct ipae_download *d,
+                                const struct es9p_answer *a)
+{
+    if (es9p_event_count(a) >= 0)
+        return ipae_discovery_read(e, d, a);
+    return !d->must_be_smds && take(d, a, "smdpSigned2", FIELD_SIGNED2) &&
+           take(d, a, "smdpSignature2", FIELD_SIGNATURE2) &&
+           take(d, a, "smdpCertificate", FIELD_CERTIFICATE2);
+}
+
+static bool take_fields(struct euicc *e, struct ipae_download *d, enum download_step step,
                         const struct es9p_answer *a)
 {
     switch (step) {
     case STEP_INITIATE:
         return take_initiation(d, a);
     case STEP_AUTHENTICATE:
-        return take(d, a, "smdpSigned2", FIELD_SIGNED2) &&
-               take(d, a, "smdpSignature2", FIELD_SIGNATURE2) &&
-               take(d, a, "smdpCertificate", FIELD_CERTIFICATE2);
+        return take_authentication(e, d, a);
     case STEP_GET_PACKAGE:
         return take(d, a, "boundProfilePackage", FIELD_PACKAGE);
     default:
@@ -115,9 +125,9 @@ static bool read(struct euicc *e, struct ipae_download *d, enum download_step st
     if (!ok && strcmp(a.subject, "8.2.7") == 0) /* a confirmation code can be tried again */
         d->reason = CANCEL_POSTPONED;
     if (!ok)
-        trace_check(&e->trace, "IPAe: %s: refused by the SM-DP+: %.16s %.16s (SGP.22 6.5)",
+        trace_check(&e->trace, "IPAe: %s: refused by the server: %.16s %.16s (SGP.22 6.5)",
                     functions[step], a.subject, a.reason);
-    else if (!take_fields(d, step, &a))
+    else if (!take_fields(e, d, step, &a))
         ok = false;
     es9p_done(&a);
     return ok;

@@ -21,6 +21,7 @@ enum {
 };
 
 static int report(struct euicc *e);
+static int initiate(struct euicc *e);
 
 void ipae_download_free(struct ipae *x)
 {
@@ -34,6 +35,7 @@ void ipae_download_free(struct ipae *x)
     wr_done(&d->message);
     wr_done(&d->refusal);
     wr_done(&d->result);
+    ipae_discovery_free(d);
     free(d);
     x->download = NULL;
 }
@@ -49,7 +51,7 @@ static struct ipae_download *download_new(const struct euicc *e)
                                         ? (size_t)setting_number(&e->settings, SET_IPAE_BUFFER)
                                         : MESSAGE_MAX);
     wr_init_heap(&d->info1, MESSAGE_MAX);
-    wr_init_heap(&d->message, MESSAGE_MAX);
+    wr_init_heap(&d->message, IPAE_REQUEST_MAX); /* all fields but the package fit in */
     wr_init_heap(&d->refusal, MESSAGE_MAX);
     wr_init_heap(&d->result, MESSAGE_MAX);
     d->reason = CANCEL_UNDEFINED;
@@ -126,7 +128,7 @@ static int check(struct euicc *e, const struct link_answer *a, bool *ret)
         return 0;
     if (x->download->way == &download_direct) {
         x->download->server_has_session = false;
-        return fail(e, "the SM-DP+ does not answer");
+        return fail(e, "the server does not answer");
     }
     TRY(cancel_on_euicc(e, &unused));
     ipae_download_free(x);
@@ -166,12 +168,26 @@ static int result_told(struct euicc *e, const struct link_answer *a)
     return ipae_talk_ask(e);
 }
 
+/* The next event of the SM-DS, or the end. */
+static int finish(struct euicc *e)
+{
+    struct ipae_download *d = ipae_of(e)->download;
+
+    if (!ipae_discovery_next(d))
+        return tell_eim(e);
+    trace_note(&e->trace, "IPAe: an event at %s", d->address);
+    if (!es9p_server(rd_str(d->address), "", d->host, &d->server))
+        return fail(e, "the address of the event is none");
+    d->server.trust.roles = ROLE_DP_TLS | ROLE_DS_TLS;
+    return initiate(e);
+}
+
 /* A result that the SM-DP+ did not get stays among the notifications. */
 static int result_sent(struct euicc *e, const struct link_answer *a)
 {
     if (a->outcome == LINK_OK)
         TRY(ipae_es10_remove(e, ipae_of(e)->download->sequence));
-    return tell_eim(e);
+    return finish(e);
 }
 
 static int report(struct euicc *e)
@@ -181,11 +197,11 @@ static int report(struct euicc *e)
 
     if (d->result.n == 0 ||
         pending_notification_read(wr_view(&d->result), &d->sequence, &address) != 0)
-        return tell_eim(e);
+        return finish(e);
     if (d->way == &download_indirect)
         return ipae_talk_notify(e, wr_view(&d->result), result_told);
     if (!es9p_put_notification(e, address, wr_view(&d->result), d->host, &d->server))
-        return tell_eim(e);
+        return finish(e);
     return ipae_exchange(e, &d->server, result_sent);
 }
 
@@ -220,7 +236,12 @@ static int install(struct euicc *e, struct rd package)
     struct rd in = wr_view(&d->result);
     if (d->result.n > 0 && tlv_get(&in, &result) == 0) {
         d->euicc_has_session = d->server_has_session = false;
-        x->talk.installed = is_success(result.value);
+        d->installed = is_success(result.value);
+        x->talk.installed = x->talk.installed || d->installed;
+        if (d->installed)
+            trace_note(&e->trace, "IPAe: the profile is installed");
+        else
+            trace_check(&e->trace, "IPAe: the profile is not installed (SGP.22 5.7.6)");
         return report(e);
     }
     return fail(e, "LoadBoundProfilePackage gives no result");
@@ -304,6 +325,8 @@ static int got_authentication(struct euicc *e, const struct link_answer *a)
         return 0;
     if (!d->way->read(e, d, STEP_AUTHENTICATE, a->body))
         return fail(e, "authenticateClient is refused");
+    if (d->has_events)
+        return finish(e);
     d->server_has_session = true;
     return prepare(e);
 }
@@ -473,6 +496,20 @@ static bool read_activation_code(struct rd text, struct ipae_download *d)
     return oid.n == 0 || read_oid(oid, d);
 }
 
+/* The SM-DS of the trigger, or the root SM-DS.  NULL, or why it cannot be found. */
+static const char *read_smds(const struct download_trigger *t, struct rd addresses,
+                             struct ipae_download *d)
+{
+    struct rd address = t->source == FROM_SMDS ? t->text : rd_of(NULL, 0);
+    struct tlv f;
+
+    if (address.n == 0 && tlv_find(addresses, TAG_CTX_1, &f))
+        address = f.value;
+    if (address.n == 0 || !copy_text(address, d->address, sizeof d->address))
+        return "there is no SM-DS";
+    return ipae_discovery_begin(d) ? NULL : "there is no memory";
+}
+
 /* NULL, or why it cannot be found. */
 static const char *read_source(const struct download_trigger *t, struct rd addresses,
                                struct ipae_download *d)
@@ -484,12 +521,14 @@ static const char *read_source(const struct download_trigger *t, struct rd addre
     case FROM_ACTIVATION_CODE:
         return read_activation_code(t->text, d) ? NULL : "it is no activation code";
     case FROM_SMDS:
-        return "an SM-DS is not asked";
+        return direct ? read_smds(t, addresses, d) : "an SM-DS is not asked through an eIM";
     default:
         if (tlv_find(addresses, TAG_CTX_0, &f) && f.value.n > 0 &&
             copy_text(f.value, d->address, sizeof d->address))
             return NULL;
-        return direct || t->source == FROM_DEFAULT_DP ? "there is no default SM-DP+" : NULL;
+        if (t->source == FROM_DEFAULT_DP)
+            return "there is no default SM-DP+";
+        return direct ? read_smds(t, addresses, d) : NULL;
     }
 }
 
@@ -508,9 +547,11 @@ static const char *choose_way(const struct euicc *e, const struct download_trigg
         return NULL;
     if (!ipae_may_use(e, LINK_HTTPS))
         return "there is no HTTPS";
-    return es9p_server(rd_str(d->address), "", d->host, &d->server)
-               ? NULL
-               : "the SM-DP+'s address is none";
+    if (!es9p_server(rd_str(d->address), "", d->host, &d->server))
+        return "the server's address is none";
+    if (d->must_be_smds)
+        d->server.trust.roles = ROLE_DS_TLS;
+    return NULL;
 }
 
 int ipae_download_begin(struct euicc *e, const struct download_trigger *trigger)

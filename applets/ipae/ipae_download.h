@@ -3,8 +3,11 @@
 #ifndef APPLETS_IPAE_DOWNLOAD_H
 #define APPLETS_IPAE_DOWNLOAD_H
 
+#include "applets/ipae/es9p_json.h"
 #include "applets/ipae/ipae_parts.h"
 #include "applets/isdr/rsp_session.h"
+
+enum { IPAE_EVENTS_MAX = 16 }; /* of an SM-DS, and of those that it names */
 
 /* What a server says, as whole TLVs. */
 enum download_field {
@@ -26,8 +29,23 @@ enum download_step { STEP_INITIATE, STEP_AUTHENTICATE, STEP_GET_PACKAGE, STEP_CA
 /* CancelSessionReason (SGP.22 5.7.14). */
 enum cancel_reason { CANCEL_POSTPONED = 1, CANCEL_LOAD_BPP_ERROR = 5, CANCEL_UNDEFINED = 127 };
 
+/* What an SM-DS announces (SGP.22 3.6.2): which is next, and of those that are done the one to be
+ * told of. */
+struct ipae_discovery {
+    struct ipae_event {
+        char id[SERVER_ADDRESS_MAX + 1], address[SERVER_ADDRESS_MAX + 1];
+    } events[IPAE_EVENTS_MAX];
+    size_t n, next;
+    bool failed;
+    enum trigger_reason reason;
+    struct wr refusal, result;
+};
+
 struct ipae_download {
     const struct download_way *way;
+    struct ipae_discovery *discovery; /* NULL: the server must be an SM-DP+ */
+    bool must_be_smds, has_events;    /* it was one */
+    bool installed;
     struct link_server server;
     char host[IPAE_HOST_MAX + 1];
     char address[SERVER_ADDRESS_MAX + 1], matching_id[SERVER_ADDRESS_MAX + 1]; /* "": unknown */
@@ -58,6 +76,17 @@ static inline struct rd download_id(const struct ipae_download *d)
 {
     return rd_of(d->id, d->id_n);
 }
+
+/* --- ipae_discovery.c ------------------------------------------------------------------------- */
+
+/* The server is an SM-DS, and what it announces is to be downloaded.  false: out of memory. */
+bool ipae_discovery_begin(struct ipae_download *d);
+void ipae_discovery_free(struct ipae_download *d);
+/* The events of an answer.  false when they are malformed, too many, or not an SM-DS's. */
+bool ipae_discovery_read(struct euicc *e, struct ipae_download *d, const struct es9p_answer *a);
+/* This server is done with.  true: d is made for the next event; false: there is none, and d holds
+ * what is to be told. */
+bool ipae_discovery_next(struct ipae_download *d);
 
 /* HandleNotification with a whole PendingNotification to an SM-DP+ (SGP.22 6.5.2.10): the server
  * and the request.  false: the address is none. */

@@ -12,12 +12,15 @@
 #include "applets/isdr/es10.h"
 #include "applets/isdr/profile_store.h"
 
-#define USER_AGENT     "gsma-rsp-ipae"
-#define ADMIN_PROTOCOL "gsma/rsp/v2.4.0"
+#define USER_AGENT          "gsma-rsp-ipae"
+#define ADMIN_PROTOCOL      "gsma/rsp/v2.4.0"
+#define ADMIN_PROTOCOL_V1_0 "gsma/rsp/v2.1.0"
 
 enum {
     PACKAGES_MAX = 100, /* of one conversation */
     BAD_MAX = 8,
+
+    HTTP_ERRORS = 400, /* status from here on */
 
     PROTOCOL_HTTPS = 1 << 0, /* eimSupportedProtocol */
     PROTOCOL_COAPS = 1 << 1,
@@ -51,7 +54,9 @@ static bool read_how(const struct euicc *e, struct ipae_talk *t)
     uint32_t theirs = 0;
     struct tlv f;
 
-    if (tlv_find(t->eim.configuration, EIM_SUPPORTED_PROTOCOL, &f) && tlv_bits(f.value, &theirs))
+    if (!tlv_find(t->eim.configuration, EIM_SUPPORTED_PROTOCOL, &f))
+        theirs = PROTOCOL_HTTPS; /* v1.0 names no default */
+    else if (tlv_bits(f.value, &theirs) != 0)
         return false;
     uint32_t both = theirs & ipae_protocols(e);
     t->server.how = both & PROTOCOL_HTTPS ? LINK_HTTPS : LINK_COAPS;
@@ -66,7 +71,8 @@ static bool read_server(const struct euicc *e, struct ipae_talk *t)
                                       .path = ESIPA_PATH,
                                       .user_agent = USER_AGENT,
                                       .content_type = ESIPA_TYPE,
-                                      .admin_protocol = ADMIN_PROTOCOL };
+                                      .admin_protocol = ipae_dialect(e).v1_0 ? ADMIN_PROTOCOL_V1_0
+                                                                             : ADMIN_PROTOCOL };
     if (!tlv_find(t->eim.configuration, EIM_FQDN, &f) ||
         !ipae_read_host(f.value, t->host, &t->server.port)) {
         trace_check(&e->trace, "IPAe: the eIM has no eimFqdn that can be asked");
@@ -105,8 +111,16 @@ static int enable_installed(struct euicc *e)
 
 int ipae_talk_end(struct euicc *e, enum ipae_end end, uint32_t retry_after)
 {
+    static const char *const names[] = {
+        [END_WELL] = "well",
+        [END_RETRY] = "to be tried again",
+        [END_NO_SERVICE] = "without service",
+        [END_UNTRUSTED] = "untrusted",
+        [END_REFUSED] = "refused",
+    };
     struct ipae *x = ipae_of(e);
 
+    trace_note(&e->trace, "IPAe: the conversation ends: %s", names[end]);
     x->talk.end = end;
     x->talk.retry_after = retry_after;
     return ipae_close(e, x->talk.installed ? enable_installed : ipae_policy_conversed);
@@ -148,6 +162,17 @@ static int remove_acknowledged(struct euicc *e, struct rd list)
     return 0;
 }
 
+/* An eIM of v1.0 need not acknowledge: its answer says that it has the result (SGP.32 3.3.1). */
+static int remove_taken(struct euicc *e, struct rd acks)
+{
+    uint64_t sequence;
+
+    if (acks.p == NULL && ipae_dialect(e).v1_0 &&
+        esipa_read_provided(wr_view(&ipae_of(e)->request), &sequence) == 0)
+        return ipae_es10_remove(e, sequence);
+    return remove_acknowledged(e, acks);
+}
+
 /* *ret: the eIM took it. */
 static int take_acks(struct euicc *e, const struct link_answer *a, bool *ret)
 {
@@ -166,15 +191,33 @@ static int take_acks(struct euicc *e, const struct link_answer *a, bool *ret)
         return ipae_talk_end(e, END_REFUSED, 0);
     }
     *ret = true;
-    return remove_acknowledged(e, list);
+    trace_note(&e->trace, "IPAe: the eIM has the result");
+    return remove_taken(e, list);
 }
 
 static int next_result(struct euicc *e);
+
+/* The server answered, but not to this: what is left from before may not keep packages away. */
+static bool is_declined(const struct link_answer *a)
+{
+    return a->outcome != LINK_OK && a->status >= HTTP_ERRORS && a->retry_after == 0;
+}
+
+static int go_on_without(struct euicc *e, const char *what)
+{
+    struct ipae_talk *t = &ipae_of(e)->talk;
+
+    trace_check(&e->trace, "IPAe: the eIM does not take %s now", what);
+    t->delivered = true;
+    return t->last_pass ? ipae_talk_end(e, END_WELL, 0) : ipae_talk_ask(e);
+}
 
 static int result_told(struct euicc *e, const struct link_answer *a)
 {
     bool taken;
 
+    if (is_declined(a))
+        return go_on_without(e, "a result");
     TRY(take_acks(e, a, &taken));
     if (!taken)
         return 0;
@@ -221,6 +264,8 @@ static int notification_told(struct euicc *e, const struct link_answer *a)
 {
     bool ok;
 
+    if (is_declined(a))
+        return go_on_without(e, "a notification");
     TRY(ipae_talk_check(e, a, &ok));
     if (!ok)
         return 0;
@@ -270,7 +315,9 @@ int ipae_talk_begin(struct euicc *e, uint16_t number)
     if (!found)
         return FAULT(&e->trace, ERR_BUG, "eIM %04X is gone", number);
     x->phase = IPAE_TALKING;
-    t->indirect = tlv_find(t->eim.configuration, EIM_INDIRECT_PROFILE_DOWNLOAD, &f);
+    /* In v1.0 it is not said: an IPA asks the eIM. */
+    t->indirect =
+        ipae_dialect(e).v1_0 || tlv_find(t->eim.configuration, EIM_INDIRECT_PROFILE_DOWNLOAD, &f);
     if (!read_server(e, t))
         return ipae_talk_end(e, END_REFUSED, 0);
     TRY(read_trust(t));
@@ -368,7 +415,8 @@ static int do_euicc_package(struct euicc *e, const struct eim_package *p)
         return refuse(e, rd_of(NULL, 0), INVALID_PACKAGE_FORMAT);
     wr_clear(&t->package);
     wr_put_rd(&t->package, p->whole);
-    TRY(wr_failed(&t->package));
+    if (wr_failed(&t->package) != 0)
+        return refuse(e, info.tid, INVALID_PACKAGE_FORMAT);
     return info.switches ? ipae_close(e, execute) : execute(e);
 }
 
@@ -417,8 +465,26 @@ static int no_package(struct euicc *e, uint64_t error)
 
 /* --- questions -------------------------------------------------------------------------------- */
 
+static const char *package_name(uint32_t tag)
+{
+    switch (tag) {
+    case PACKAGE_EUICC:
+        return "eUICC package";
+    case PACKAGE_DATA_REQUEST:
+        return "data request";
+    case PACKAGE_ACKNOWLEDGEMENTS:
+        return "acknowledgements";
+    case PACKAGE_DOWNLOAD_TRIGGER:
+        return "download trigger";
+    default:
+        return "unknown";
+    }
+}
+
 static int do_package(struct euicc *e, const struct eim_package *p)
 {
+    if (p->tag != PACKAGE_ERROR)
+        trace_note(&e->trace, "IPAe: eIM package: %s", package_name(p->tag));
     switch (p->tag) {
     case PACKAGE_ERROR:
         return no_package(e, p->error);

@@ -4,6 +4,7 @@
 
 #include "applets/ipae/ipae_download.h"
 #include "applets/isdr/es10.h"
+#include "os/x509.h"
 
 enum {
     CODE_MISSING = 2, /* getBoundProfilePackageErrorEsipa: confirmationCodeMissing, ...Refused */
@@ -63,6 +64,20 @@ static bool take(struct ipae_download *d, struct rd body, uint32_t tag, unsigned
     return wr_failed(&d->fields[field]) == 0;
 }
 
+/* The first one.  An eIM may hand on what ES9+ has in JSON as it is, with a tag and a length of its
+ * own: longer than the longest such field. */
+static bool take_plain(struct ipae_download *d, struct rd body, uint32_t tag, size_t longest,
+                       enum download_field field)
+{
+    struct tlv t, within;
+
+    if (!tlv_find(body, tag, &t))
+        return false;
+    struct rd in = t.value;
+    bool twice = in.n > longest && tlv_expect(&in, tag, &within) == 0 && in.n == 0;
+    return take(d, twice ? t.value : body, tag, 0, field);
+}
+
 static bool take_initiation(struct ipae_download *d, struct rd body)
 {
     struct tlv t;
@@ -80,8 +95,8 @@ static bool take_initiation(struct ipae_download *d, struct rd body)
     if (tlv_find(body, 0xA2, &t))
         take(d, t.value, TAG_CHOICE_0, 0, FIELD_CTX_PARAMS);
     return take(d, body, TAG_SEQUENCE, 0, FIELD_SIGNED1) &&
-           take(d, body, TAG_SIGNATURE, 0, FIELD_SIGNATURE1) &&
-           take(d, body, TAG_OCTET_STRING, 0, FIELD_CI) &&
+           take_plain(d, body, TAG_SIGNATURE, EC_SIGNATURE_LEN, FIELD_SIGNATURE1) &&
+           take_plain(d, body, TAG_OCTET_STRING, SKI_LEN, FIELD_CI) &&
            take(d, body, TAG_SEQUENCE, 1, FIELD_CERTIFICATE);
 }
 
@@ -89,7 +104,7 @@ static bool take_authentication(struct ipae_download *d, struct rd body)
 {
     take(d, body, TAG_OCTET_STRING, 0, FIELD_HASH_CC);
     return take(d, body, TAG_SEQUENCE, 0, FIELD_SIGNED2) &&
-           take(d, body, TAG_SIGNATURE, 0, FIELD_SIGNATURE2) &&
+           take_plain(d, body, TAG_SIGNATURE, EC_SIGNATURE_LEN, FIELD_SIGNATURE2) &&
            take(d, body, TAG_SEQUENCE, 1, FIELD_CERTIFICATE2);
 }
 

@@ -198,6 +198,19 @@ int esipa_read_result(struct rd whole, struct rd *ret_eim_id, uint64_t *ret_sequ
     return tlv_find(data.value, 0x83, &t) ? tlv_uint(t.value, ret_sequence) : ERR_INPUT;
 }
 
+int esipa_read_provided(struct rd request, uint64_t *ret_sequence)
+{
+    struct tlv outer, both, result;
+    struct rd eim_id;
+
+    TRY(tlv_expect(&request, ESIPA_PROVIDE_EIM_PACKAGE_RESULT, &outer));
+    if (tlv_find(outer.value, TAG_SEQUENCE, &both))
+        outer = both;
+    if (!tlv_find(outer.value, PACKAGE_EUICC, &result))
+        return ERR_INPUT;
+    return esipa_read_result(result.whole, &eim_id, ret_sequence);
+}
+
 /* ProfileDownloadData, a CHOICE. */
 static int read_download_data(struct rd in, struct download_trigger *d)
 {

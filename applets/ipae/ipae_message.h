@@ -76,8 +76,8 @@ enum eim_package_result_error { INVALID_PACKAGE_FORMAT = 1, UNKNOWN_PACKAGE = 2 
 void esipa_put_package_error(struct wr *w, const struct esipa_dialect *d, struct rd tid,
                              enum eim_package_result_error code);
 
-/* The sequence numbers that the eIM took responsibility for, for esipa_next_ack(); an empty answer
- * acknowledges nothing. */
+/* The sequence numbers that the eIM took responsibility for, for esipa_next_ack(); an answer
+ * without EimAcknowledgements acknowledges nothing: NULL. */
 int esipa_read_acks(struct rd answer, struct rd *ret_list, uint64_t *ret_error);
 /* The contents of EimAcknowledgements (BF53). */
 int esipa_check_acks(struct rd list);
@@ -95,6 +95,8 @@ int esipa_read_euicc_package(struct rd body, struct euicc_package_info *ret);
 
 /* A stored EuiccPackageResult (BF51, whole): whose, and its number. */
 int esipa_read_result(struct rd whole, struct rd *ret_eim_id, uint64_t *ret_sequence);
+/* The number of the result in a ProvideEimPackageResult. */
+int esipa_read_provided(struct rd request, uint64_t *ret_sequence);
 
 /* ProfileDownloadTriggerRequest (2.11.1.3). */
 struct download_trigger {

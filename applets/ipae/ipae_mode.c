@@ -53,9 +53,10 @@ uint32_t ipae_protocols(const struct euicc *e)
 bool ipae_terminal_suffices(const struct euicc *e)
 {
     const struct cat *c = &e->cat;
+    bool timers = cat_allows(c, CAT_CAN_TIMER) && cat_allows(c, CAT_CAN_TIMER_EXPIRATION);
 
     return ipae_protocols(e) != 0 && cat_allows(c, CAT_CAN_REFRESH) &&
-           cat_allows(c, CAT_CAN_TIMER) && cat_allows(c, CAT_CAN_TIMER_EXPIRATION) &&
+           (timers || cat_allows(c, CAT_CAN_POLL_INTERVAL)) &&
            cat_allows(c, CAT_CAN_SET_UP_EVENT_LIST);
 }
 

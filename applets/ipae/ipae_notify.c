@@ -28,11 +28,6 @@ static int has_messenger(struct euicc *e, bool *ret)
     return 0;
 }
 
-static int ended(struct euicc *e)
-{
-    return ipae_policy_go(e);
-}
-
 static int sent(struct euicc *e, const struct link_answer *a)
 {
     struct ipae *x = ipae_of(e);
@@ -63,7 +58,7 @@ static int next(struct euicc *e)
             continue;
         return ipae_exchange(e, &x->notify.server, sent);
     }
-    return ipae_close(e, ended);
+    return ipae_close(e, ipae_policy_notified);
 }
 
 int ipae_notify_begin(struct euicc *e, bool *ret_nothing)
@@ -81,7 +76,7 @@ int ipae_notify_begin(struct euicc *e, bool *ret_nothing)
     x->notify.done = 0;
     x->notify.failed[0] = '\0';
     x->phase = IPAE_TALKING;
-    cat_timer_stop(&e->cat, &x->timer);
+    ipae_clock_stop(e, &x->sleep);
     trace_note(&e->trace, "IPAe: notifications go to their SM-DP+s");
     return next(e);
 }

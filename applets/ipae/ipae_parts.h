@@ -4,11 +4,13 @@
  *   ipae_mode.c      whether it is the one at work
  *   ipae_boot.c      what it asks the terminal first
  *   ipae_policy.c    when it asks which eIM
+ *   ipae_clock.c     time that passes
  *   ipae_service.c   waiting for service; fallback, return, rollback
  *   ipae_table.c     what is kept of each eIM
  *   ipae_eim.c       a conversation with an eIM
  *   ipae_data.c      IpaEuiccData
  *   ipae_download.c  a profile download; ipae_indirect.c, ipae_direct.c: who from
+ *   ipae_discovery.c what an SM-DS announces
  *   ipae_notify.c    notifications to SM-DP+s
  *   ipae_message.c   ESipa's octets; es9p_json.c: ES9+'s
  *
@@ -69,6 +71,14 @@ struct ipae_talk {
     uint32_t retry_after;
 };
 
+/* Something that is over after some time.  Zeroed, it rests. */
+struct ipae_clock {
+    struct cat_timer timer;
+    uint32_t seconds; /* that it was started with */
+    uint32_t left;    /* of them, where STATUS is counted; 0: not here */
+    int (*over)(struct euicc *e);
+};
+
 struct ipae_download;
 
 struct ipae {
@@ -91,11 +101,12 @@ struct ipae {
     bool has_plmn;
     uint8_t plmn[IPAE_PLMN_LEN];
 
-    struct cat_timer timer;
-    uint32_t timer_seconds;
+    struct ipae_clock sleep;
     bool awaits_service, sleeps, service_known;
     enum cat_service service;
-    struct cat_timer fallback_timer; /* without service, or on the fallback profile */
+    struct ipae_clock watch; /* without service, or on the fallback profile */
+    struct cat_command poll; /* POLL INTERVAL, for both */
+    uint32_t interval;       /* seconds between two STATUS; 0: not asked for */
 
     struct ipae_entry entries[IPAE_EIMS_MAX];
     size_t n_entries;
@@ -108,6 +119,8 @@ struct ipae {
         uint64_t done;
         struct link_server server;
         char host[IPAE_HOST_MAX + 1], failed[IPAE_HOST_MAX + 1];
+        unsigned failures; /* rounds in a row that left some undelivered */
+        uint32_t wait;     /* seconds until the next round; 0: none is due */
     } notify;
 };
 
@@ -171,6 +184,8 @@ void ipae_put_device_info(const struct ipae *x, struct wr *w);
 /* The table follows the Associated eIMs. */
 int ipae_table_follow(struct euicc *e);
 int ipae_table_save(struct euicc *e);
+/* What is stored counts; ipae_policy_start() is due. */
+void ipae_table_forget(struct ipae *x);
 struct ipae_entry *ipae_table_find(struct ipae *x, uint16_t number);
 /* Every eIM but one (NO_EIM: none) is to be told. */
 int ipae_table_tell(struct euicc *e, enum state_change change, uint16_t but);
@@ -183,6 +198,8 @@ int ipae_policy_start(struct euicc *e);
 int ipae_policy_go(struct euicc *e);
 /* A conversation has ended, and the channel is closed. */
 int ipae_policy_conversed(struct euicc *e);
+/* The same of notifications to SM-DP+s. */
+int ipae_policy_notified(struct euicc *e);
 /* Something happened because of which all are asked now. */
 int ipae_policy_trigger(struct euicc *e, const char *why);
 
@@ -201,10 +218,23 @@ int ipae_delivered(struct euicc *e);
 int ipae_all_well(struct euicc *e);
 void ipae_watch_fallback(struct euicc *e);
 
-/* Does it run, as far as its owner is concerned? */
-static inline bool ipae_timer_runs(const struct cat_timer *t)
+/* --- ipae_clock.c ----------------------------------------------------------------------------- */
+
+/* over() follows after so many seconds, or a day.  Started again, it begins anew. */
+void ipae_clock_start(struct euicc *e, struct ipae_clock *clock, uint32_t seconds,
+                      int (*over)(struct euicc *e));
+void ipae_clock_stop(struct euicc *e, struct ipae_clock *clock);
+bool ipae_clock_runs(const struct ipae_clock *clock);
+/* STATUS came. */
+int ipae_polled(struct euicc *e);
+
+/* Counts down; true: it is over now. */
+static inline bool ipae_pass(uint32_t *left, uint32_t seconds)
 {
-    return t->id != 0 && t->wanted;
+    bool runs = *left > 0;
+
+    *left -= *left < seconds ? *left : seconds;
+    return runs && *left == 0;
 }
 
 /* --- ipae_eim.c ------------------------------------------------------------------------------- */
@@ -236,7 +266,7 @@ void ipae_download_free(struct ipae *x);
 
 /* --- ipae_notify.c ---------------------------------------------------------------------------- */
 
-/* Pending notifications go to their SM-DP+s; ends with ipae_policy_go(), or at once with
+/* Pending notifications go to their SM-DP+s; ends with ipae_policy_notified(), or at once with
  * *ret_nothing. */
 int ipae_notify_begin(struct euicc *e, bool *ret_nothing);
 

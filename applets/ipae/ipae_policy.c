@@ -1,16 +1,18 @@
 /* ipae_policy.c - when the IPAe asks which eIM; SGP.32 leaves it open.
  *
  *   it was answered                       again after ipae_poll
- *   out of reach, busy, broken off        after 1, 2, 5, 15, 60 minutes, +-20 %, or as the server
- *                                         says (Retry-After); at last after ipae_poll
+ *   out of reach, busy, broken off        after 1, 2, 5, 15, 60 minutes, but not more than
+ *                                         ipae_poll, +-20 %, or as the server says (Retry-After, a
+ *                                         week at most); at last after ipae_poll
  *   it is not who it should be            after a day
  *   it does not want us                   after ipae_poll
+ *   an SM-DP+ takes no notification       as out of reach
  *   no service                            when there is
  *   menu, IpaeActivation, a change        now
  *   another PLMN                          within an hour
  *
- * Each eIM has its own time.  There is no clock: what is left is counted when the one timer has
- * expired. */
+ * Each eIM has its own time.  There is no clock: what is left is counted when the sleep is
+ * over. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -21,6 +23,7 @@
 
 enum {
     DAY = 24 * 60 * 60,
+    WEEK = 7 * DAY,
     ROLLBACK_PACE = 30, /* seconds between attempts while a rollback is granted */
 };
 
@@ -61,19 +64,15 @@ static int back_off(struct euicc *e, unsigned failures, uint32_t *ret)
 
 /* --- going ---------------------------------------------------------------------------------- */
 
-static int timer_told(struct euicc *e, void *ctx, bool expired);
+static int wake(struct euicc *e);
 
 static void sleep_for(struct euicc *e, uint32_t seconds)
 {
     struct ipae *x = ipae_of(e);
 
     x->sleeps = false;
-    x->timer_seconds = seconds < DAY ? seconds : DAY;
-    if (x->timer_seconds == 0)
-        x->timer_seconds = 1;
-    trace_note(&e->trace, "IPAe: sleeps for %" PRIu32 " s", x->timer_seconds);
-    if (!cat_timer_start(&e->cat, &x->timer, x->timer_seconds, timer_told, NULL))
-        trace_check(&e->trace, "IPAe: the terminal has no timer left (TS 102 223 6.6.21)");
+    ipae_clock_start(e, &x->sleep, seconds, wake);
+    trace_note(&e->trace, "IPAe: sleeps for %" PRIu32 " s", x->sleep.seconds);
 }
 
 void ipae_await_service(struct euicc *e, unsigned seconds)
@@ -87,7 +86,7 @@ static void sleep_until_due(struct euicc *e, uint32_t seconds)
 {
     const struct ipae *x = ipae_of(e);
 
-    if (x->sleeps && ipae_timer_runs(&x->timer) && x->timer_seconds <= seconds)
+    if (x->sleeps && ipae_clock_runs(&x->sleep) && x->sleep.seconds <= seconds)
         return;
     sleep_for(e, seconds);
     ipae_of(e)->sleeps = true;
@@ -100,6 +99,8 @@ int ipae_policy_go(struct euicc *e)
     bool nothing;
 
     x->phase = IPAE_WAITING;
+    if (!x->has_entries)
+        return ipae_policy_start(e);
     if (x->service_known && x->service != CAT_SERVICE_NORMAL) {
         ipae_await_service(e, IPAE_PATIENCE);
         return 0;
@@ -107,21 +108,24 @@ int ipae_policy_go(struct euicc *e)
     x->awaits_service = false;
     for (size_t i = 0; i < x->n_entries; i++) {
         if (x->entries[i].wait == 0) {
-            cat_timer_stop(&e->cat, &x->timer);
+            ipae_clock_stop(e, &x->sleep);
             return ipae_talk_begin(e, x->entries[i].number);
         }
         least = x->entries[i].wait < least ? x->entries[i].wait : least;
     }
     if (!x->notified) {
         x->notified = true;
+        x->notify.wait = 0;
         TRY(ipae_notify_begin(e, &nothing));
         if (!nothing)
             return 0;
     }
-    if (x->n_entries > 0)
-        sleep_until_due(e, least);
-    else
+    if (x->notify.wait > 0 && x->notify.wait < least)
+        least = x->notify.wait;
+    if (x->n_entries == 0)
         trace_note(&e->trace, "IPAe: there is no eIM to ask");
+    if (least != UINT32_MAX)
+        sleep_until_due(e, least);
     return 0;
 }
 
@@ -135,18 +139,10 @@ static int wake(struct euicc *e)
         x->service_known = false;
     x->sleeps = false;
     for (size_t i = 0; i < x->n_entries; i++)
-        x->entries[i].wait -=
-            x->entries[i].wait < x->timer_seconds ? x->entries[i].wait : x->timer_seconds;
+        ipae_pass(&x->entries[i].wait, x->sleep.seconds);
+    if (ipae_pass(&x->notify.wait, x->sleep.seconds))
+        x->notified = false;
     return ipae_policy_go(e);
-}
-
-static int timer_told(struct euicc *e, void *ctx, bool expired)
-{
-    (void)ctx;
-    if (expired)
-        return ipae_settle(e, wake(e));
-    trace_check(&e->trace, "IPAe: the terminal does not start its timer");
-    return 0;
 }
 
 int ipae_policy_trigger(struct euicc *e, const char *why)
@@ -226,20 +222,21 @@ static int set_wait(struct euicc *e, struct ipae_entry *entry)
         entry->wait = 0;
         ipae_set_service(e, CAT_SERVICE_NONE);
         return 0;
-    case END_UNTRUSTED:
-        entry->wait = DAY;
-        return 0;
-    case END_REFUSED:
-        entry->wait = poll_seconds(e);
-        break;
     default:
-        if (entry->failures < UINT8_MAX)
-            entry->failures++;
-        TRY(back_off(e, entry->failures, &entry->wait));
         break;
     }
-    if (x->talk.retry_after > entry->wait)
-        entry->wait = x->talk.retry_after;
+    if (entry->failures < UINT8_MAX)
+        entry->failures++;
+    if (x->talk.end == END_UNTRUSTED) {
+        entry->wait = DAY;
+        return 0;
+    }
+    entry->wait = poll_seconds(e);
+    if (x->talk.end == END_RETRY)
+        TRY(back_off(e, entry->failures, &entry->wait));
+    uint32_t asked = x->talk.retry_after < WEEK ? x->talk.retry_after : WEEK;
+    if (asked > entry->wait)
+        entry->wait = asked;
     return 0;
 }
 
@@ -268,5 +265,16 @@ int ipae_policy_conversed(struct euicc *e)
     }
     TRY(ipae_table_follow(e));
     ipae_watch_fallback(e);
+    return ipae_policy_go(e);
+}
+
+int ipae_policy_notified(struct euicc *e)
+{
+    struct ipae *x = ipae_of(e);
+
+    x->notify.failures = x->notify.failed[0] != '\0' ? x->notify.failures + 1 : 0;
+    x->notify.wait = 0;
+    if (x->notify.failures > 0)
+        TRY(back_off(e, x->notify.failures, &x->notify.wait));
     return ipae_policy_go(e);
 }

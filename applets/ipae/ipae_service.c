@@ -123,14 +123,12 @@ int ipae_not_delivered(struct euicc *e, unsigned *ret_attempts, bool *ret_rolled
 
 /* --- fallback and return ---------------------------------------------------------------------- */
 
-static int watch_told(struct euicc *e, void *ctx, bool expired);
+static int over(struct euicc *e);
 
 static void watch_for(struct euicc *e, uint64_t seconds)
 {
-    uint32_t n = seconds < DAY ? (uint32_t)seconds : (uint32_t)DAY;
-
-    if (!cat_timer_start(&e->cat, &ipae_of(e)->fallback_timer, n, watch_told, NULL))
-        trace_check(&e->trace, "IPAe: the terminal has no timer left (TS 102 223 6.6.21)");
+    ipae_clock_start(e, &ipae_of(e)->watch, seconds < DAY ? (uint32_t)seconds : (uint32_t)DAY,
+                     over);
 }
 
 static uint64_t fallback_seconds(const struct euicc *e)
@@ -150,16 +148,15 @@ static bool has_fallen_back(struct euicc *e, uint64_t *ret_times)
 void ipae_watch_fallback(struct euicc *e)
 {
     struct ipae *x = ipae_of(e);
-    struct cat_timer *t = &x->fallback_timer;
     bool without = x->service_known && x->service != CAT_SERVICE_NORMAL;
     uint64_t times = 0;
     bool fallen = has_fallen_back(e, &times);
 
     if (!without && !fallen)
-        cat_timer_stop(&e->cat, t);
-    else if (!ipae_timer_runs(t) && fallen)
+        ipae_clock_stop(e, &x->watch);
+    else if (!ipae_clock_runs(&x->watch) && fallen)
         watch_for(e, fallback_seconds(e) << (times < DOUBLINGS_MAX ? times : DOUBLINGS_MAX));
-    else if (!ipae_timer_runs(t))
+    else if (!ipae_clock_runs(&x->watch))
         watch_for(e, fallback_seconds(e));
 }
 
@@ -208,10 +205,4 @@ static int over(struct euicc *e)
     if (has_fallen_back(e, &times))
         return go_back(e);
     return x->service_known && x->service != CAT_SERVICE_NORMAL ? fall_back(e) : 0;
-}
-
-static int watch_told(struct euicc *e, void *ctx, bool expired)
-{
-    (void)ctx;
-    return expired ? ipae_settle(e, over(e)) : 0;
 }

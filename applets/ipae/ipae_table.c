@@ -54,6 +54,12 @@ static int load(struct euicc *e)
     return 0;
 }
 
+void ipae_table_forget(struct ipae *x)
+{
+    x->n_entries = 0;
+    x->has_entries = false;
+}
+
 int ipae_table_follow(struct euicc *e)
 {
     struct ipae *x = ipae_of(e);

@@ -175,6 +175,9 @@ struct link {
     int64_t now; /* seconds since 1970; 0: unknown */
 
     struct cat_timer timer; /* of datagrams */
+    unsigned timer_runs;    /* seconds of its last start */
+    unsigned timer_again;   /* seconds wanted since then; 0: none */
+    bool timer_void;        /* what it was started for is over */
     struct cat_timer watch; /* of everything */
     unsigned watch_seconds, elapsed;
     bool heard; /* an octet since the watch began */

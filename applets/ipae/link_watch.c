@@ -1,25 +1,56 @@
 /* link_watch.c - the two timers of a link: one for datagrams, one for everything. */
 #include "applets/ipae/link_steps.h"
 
-static int timer_told(struct euicc *e, void *ctx, bool expired)
-{
-    struct link *l = ctx;
+/* A datagram is answered long before its time is over, and a command to the terminal for each costs
+ * more than the datagram.  So a timer that runs is left to run, unless it is far too long; when it
+ * expires it begins again for what was wanted since, which waits at most three times as long. */
 
-    if (!expired)
-        link_end(e, l, LINK_RETRY_LATER, "the terminal does not start a timer (TS 102 223 6.4.21)");
+enum { TOO_LONG = 2 }; /* times what is wanted */
+
+static cat_timer_fn timer_told;
+
+static void start_timer(struct euicc *e, struct link *l, unsigned seconds)
+{
+    l->timer_runs = seconds;
+    l->timer_again = 0;
+    l->timer_void = false;
+    if (!cat_timer_start(&e->cat, &l->timer, seconds, timer_told, l))
+        link_end(e, l, LINK_RETRY_LATER, "the terminal has no timer (TS 102 223 6.4.21)");
+}
+
+static void time_is_over(struct euicc *e, struct link *l)
+{
+    if (l->timer_again != 0)
+        start_timer(e, l, l->timer_again);
+    else if (l->timer_void)
+        return;
     else if (l->stage == LINK_NAMING)
         link_name_timeout(e, l);
     else if (l->stage == LINK_SHAKING_HANDS || l->stage == LINK_EXCHANGING)
         link_secure_timeout(e, l);
+}
+
+static int timer_told(struct euicc *e, void *ctx, bool expired)
+{
+    struct link *l = ctx;
+
+    if (!expired && !l->timer_void)
+        link_end(e, l, LINK_RETRY_LATER, "the terminal does not start a timer (TS 102 223 6.4.21)");
+    else if (expired)
+        time_is_over(e, l);
     return link_settle(e, l);
 }
 
 void link_set_timer(struct euicc *e, struct link *l, unsigned seconds)
 {
-    if (seconds == 0)
-        cat_timer_stop(&e->cat, &l->timer);
-    else if (!cat_timer_start(&e->cat, &l->timer, seconds, timer_told, l))
-        link_end(e, l, LINK_RETRY_LATER, "the terminal has no timer (TS 102 223 6.4.21)");
+    bool runs = l->timer.id != 0 && l->timer.wanted;
+
+    if (seconds != 0 && (!runs || l->timer_runs > TOO_LONG * seconds)) {
+        start_timer(e, l, seconds);
+        return;
+    }
+    l->timer_again = runs ? seconds : 0;
+    l->timer_void = seconds == 0;
 }
 
 static int watch_told(struct euicc *e, void *ctx, bool expired);

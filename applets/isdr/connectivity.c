@@ -55,26 +55,37 @@ static struct rd find_http_params(struct rd header)
     return http_params(parameters.value);
 }
 
+int isdr_connectivity_parameters(struct euicc *e, struct wr *ret)
+{
+    struct wr header;
+
+    wr_init_heap(&header, HEADER_MAX);
+    int err = read_header(e, &header);
+    if (err == 0)
+        wr_put_rd(ret, find_http_params(wr_view(&header)));
+    wr_done(&header);
+    return err != 0 ? err : wr_failed(ret);
+}
+
 int es10b_get_connectivity_parameters(struct session *s, struct rd body, struct wr *rsp)
 {
     static const struct result_name names[] = {
         { PARAMETERS_NOT_AVAILABLE, "parametersNotAvailable" },
     };
     struct euicc *e = s->euicc;
-    struct wr header;
+    struct wr params;
 
     (void)body;
-    wr_init_heap(&header, HEADER_MAX);
-    int err = read_header(e, &header);
+    wr_init_heap(&params, HEADER_MAX);
+    int err = isdr_connectivity_parameters(e, &params);
     if (err != 0) {
-        wr_done(&header);
+        wr_done(&params);
         return err;
     }
-    struct rd params = find_http_params(wr_view(&header));
     struct wr_mark m = tlv_open(rsp, TAG_GET_CONNECTIVITY_PARAMETERS);
     if (params.n > 0) {
         struct wr_mark ok = tlv_open(rsp, TAG_CHOICE_0);
-        tlv_put(rsp, TAG_CTX_1, params);
+        tlv_put(rsp, TAG_CTX_1, wr_view(&params));
         tlv_close(rsp, ok);
     } else {
         int code = es10_refuse(
@@ -83,6 +94,6 @@ int es10b_get_connectivity_parameters(struct session *s, struct rd body, struct 
         tlv_put_uint(rsp, TAG_CTX_1, (uint64_t)code);
     }
     tlv_close(rsp, m);
-    wr_done(&header);
+    wr_done(&params);
     return 0;
 }

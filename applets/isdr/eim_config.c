@@ -294,12 +294,13 @@ int eim_config_check_change(struct euicc *e, struct rd configuration, const char
 
 /* --- what is kept of them --------------------------------------------------------------------- */
 
-/* What a new eIM gets where its configuration says nothing (SGP.32 2.11.1.1.1). */
+/* What a new eIM gets where its configuration says nothing (SGP.32 2.11.1.1.1); v1.0 names no
+ * default of eimSupportedProtocol. */
 static void put_default(const struct euicc *e, uint32_t tag, struct wr *w)
 {
     if (tag == EIM_ID_TYPE)
         tlv_put_uint(w, tag, EIM_ID_TYPE_PROPRIETARY);
-    else if (tag == EIM_SUPPORTED_PROTOCOL)
+    else if (tag == EIM_SUPPORTED_PROTOCOL && iot_at_least(e, IOT_V1_1))
         tlv_put_bits(w, tag, PROPRIETARY);
     else if (tag == EIM_EUICC_CI_PKID)
         tlv_put(w, tag, ecasd_ci_pkid(e, 0));

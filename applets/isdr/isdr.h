@@ -48,4 +48,8 @@ bool isdr_has_active_assistant(const struct euicc *e);
  * a fault. */
 int isdr_call(struct euicc *e, struct rd request, struct wr *rsp);
 
+/* connectivity.c: the enabled profile's httpParams, appended; nothing: it has none.  SGP.32 has
+ * them since v1.1, profile packages ever since. */
+int isdr_connectivity_parameters(struct euicc *e, struct wr *ret);
+
 #endif

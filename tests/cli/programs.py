@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import select
 import shutil
 import signal
 import socket
@@ -76,17 +77,37 @@ def die_with_the_test():
 class Process:
     """A process whose output is collected while it runs."""
 
-    def __init__(self, command):
-        self.output = ""
+    def __init__(self, command, stdin=subprocess.DEVNULL):
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        stdin=subprocess.DEVNULL, text=True, errors="replace",
-                                        preexec_fn=die_with_the_test)
+                                        stdin=stdin, text=True, preexec_fn=die_with_the_test)
+        self.said, self.ended = b"", False
+        self.lock = threading.Lock()
+        os.set_blocking(self.process.stdout.fileno(), False)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
+    def _take(self):
+        """All that is in the pipe now."""
+        with self.lock:
+            while not self.ended:
+                try:
+                    octets = os.read(self.process.stdout.fileno(), 65536)
+                except BlockingIOError:
+                    return
+                self.said += octets
+                self.ended = not octets
+
     def _read(self):
-        for line in self.process.stdout:
-            self.output += line
+        while not self.ended:
+            select.select([self.process.stdout], [], [])
+            self._take()
+
+    @property
+    def output(self):
+        """What was written before now, all of it."""
+        self._take()
+        with self.lock:
+            return self.said.decode(errors="replace").replace("\r\n", "\n")
 
     def says(self, text, times=1):
         """Waits until the text was printed so many times."""
@@ -104,7 +125,9 @@ class Process:
             self.process.send_signal(number)
         status = self.process.wait(DEADLINE)
         self.reader.join(DEADLINE)
-        self.process.stdout.close()
+        with self.lock:
+            self.ended = True
+            self.process.stdout.close()
         return status
 
 

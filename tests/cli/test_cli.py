@@ -130,6 +130,31 @@ class CliTest(unittest.TestCase):
         done = softeuicc("apdu", card, stdin=f"{SELECT_ISDR}\n80E2910003BF550000\n")
         self.assertIn("65696D32", done.stdout)
 
+    def test_the_state_of_the_ipae_is_shown(self):
+        card = new_card(self.scratch.path, "--set", "ipae=on", "--eim",
+                        self.eim("one", tlv("30", CONFIGURATION + "81036C616E")))
+        shown = json.loads(softeuicc("show", card, "--json").stdout)["iot"]
+        self.assertEqual(shown["ipae"], {"mode": "on", "waits_for": "a package",
+                                         "deliveries_in_vain": 0, "fallbacks": 0})
+        self.assertNotIn("failures", shown["eims"][0])
+        softeuicc("apdu", card, stdin="8010000024" + 36 * "FF" + """
+            8012000000
+            801400000C810301050082028281830100
+            8012000000
+            801400000C810302250082028281830100
+            8012000000
+            801400001681030326018202828183010094084A09512430325781
+            8012000000
+            8014000017810304260082028281830100930900F110123401A2B3CF
+            """)
+        shown = json.loads(softeuicc("show", card, "--json").stdout)["iot"]
+        self.assertEqual(shown["ipae"]["imei"], "490154203237518")
+        self.assertEqual(shown["eims"][0]["failures"], 0)
+        self.assertIn("\nIPAe           on; waits for a package; IMEI 490154203237518\n",
+                      softeuicc("show", card).stdout)
+        self.assertNotIn("ipae", json.loads(softeuicc(
+            "show", new_card(self.scratch.path, name="b"), "--json").stdout)["iot"])
+
     def test_words_behind_a_profile(self):
         card = new_card(self.scratch.path, "--profile",
                         PROFILE + ",class=provisioning,fallback,enabled")

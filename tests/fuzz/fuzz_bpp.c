@@ -71,7 +71,7 @@ struct plan {
 
 static struct watch watch;
 static struct crypto *crypto;
-static struct dp_identity *identity; /* loaded once */
+static struct rsp_identity *identity; /* loaded once */
 
 /* --- the session --- */
 

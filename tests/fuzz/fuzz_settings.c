@@ -94,6 +94,7 @@ static void read_typed(const struct settings *s, enum setting which)
     case KIND_SWITCH:
     case KIND_CHOICE:
     case KIND_TEXT:
+    case KIND_ADDRESS:
         break;
     }
 }

@@ -780,6 +780,82 @@ def seeds_dns():
         write("fuzz_dns", name, octets)
 
 
+def seeds_ipae():
+    """Stories of the IPAe: what an eIM says at each of its messages, and a terminal to each command."""
+    real, old, direct, coaps = 1, 2, 4, 8
+
+    def says(octets, outcome=0, status=200, retry=0):
+        return b"X" + bytes([outcome, status & 0xFF]) + u16(retry) + u16(len(octets)) + octets
+
+    def package(*parts):
+        return says(tlv(0xBF4F, *parts))
+
+    def response(general, objects=b""):
+        return b"T" + bytes([general, len(objects)]) + objects
+
+    serve, service, timer = b"G\x1f", b"L\x00", b"Z\x00"
+    code = tlv(0x80, b"1$testsmdpplus1.example.com$MATCH")
+    trigger, tid = tlv(0xBF54, tlv(0xA0, code), tlv(0x82, b"t")), tlv(0x82, b"t")
+    enable, granted = tlv(0xA3, iccid_of(2)), tlv(0xA3, iccid_of(2), tlv(5))
+    cert = tlv(0x30, tlv(0x30, tlv(2, b"\2")), tlv(0x30, tlv(6, b"\x2a\3")), tlv(3, b"\0\4"))
+    signed1 = tlv(0x30, tlv(0x80, b"\x11"), tlv(0x81, bytes(16)),
+                  tlv(0x83, b"testsmdpplus1.example.com"), tlv(0x84, bytes(16)))
+    initiated = says(tlv(0xBF39, tlv(0xA0, tlv(0x80, b"\x11"), signed1, tlv(0x5F37, bytes(64)),
+                                     tlv(4, bytes(20)), cert)))
+    everything = bytes.fromhex("81BF20BF228384A5A6A8A9A0A2")
+    answers = {
+        "nothing": b"", "list": b"P" + step("", tlv(0xBF2D)), "delete":
+        b"P" + step("", tlv(0xA5, iccid_of(2))), "enable": b"P" + step("", enable),
+        "granted": b"P" + step("", granted), "switch": b"P" + step("", tlv(0xA4, iccid_of(1)) + enable),
+        "data": package(tlv(0xBF52, tlv(0x5C, everything), tid)),
+        "data-ci": package(tlv(0xBF52, tlv(0x5C, b"\xa5"), tlv(4, b"\xf5"))),
+        "data-some": package(tlv(0xBF52, tlv(0x5C, b"\xa0\xa2"), tlv(0xA1, tlv(0x80, b"\1")),
+                                 tlv(0xA2, tlv(0x80, b"\1")))),
+        "data-v1.0": package(tlv(0xBF52, tlv(0x5C, bytes.fromhex("BF2B8088")))),
+        "acks": package(tlv(0xBF53, tlv(0x80, b"\1"), tlv(0x80, b"\2"))),
+        "trigger": package(trigger) + initiated, "trigger-default":
+        package(tlv(0xBF54, tlv(0xA0, tlv(0x81)))), "trigger-smds":
+        package(tlv(0xBF54, tlv(0xA0, tlv(0xA2, tlv(0x80, b"ds.x"))))),
+        "trigger-none": package(tlv(0xBF54)), "unknown": package(tlv(0xBF99)),
+        "no-eid": package(tlv(2, b"\2")), "two": package(tlv(2, b"\1"), tlv(2, b"\1")),
+        "empty": says(b""), "json": package(trigger) + says(
+            b'{"header":{"functionExecutionStatus":{"status":"Executed-Success"}},'
+            b'"transactionId":"11","serverSigned1":"MAA=","serverSignature1":"XzcA",'
+            b'"euiccCiPKIdToBeUsed":"BAA=","serverCertificate":"MAA="}'),
+        "result-refused": b"P" + step("", tlv(0xBF2D)) + says(tlv(0xBF50, tlv(2, b"\1"))),
+        "result-lost": b"P" + step("", tlv(0xBF2D)) + says(b"", 1, 0),
+        "busy": says(b"", 1, 203, 3600), "gone": says(b"", 2, 0), "another": says(b"", 3, 0),
+        "refused": says(b"", 4, 144),
+        "rollback": b"P" + step("", granted) + b"".join(says(b"", 1, 0) for _ in range(3)),
+    }
+    for name, octets in answers.items():
+        for kind in (0, old, direct, coaps):
+            write("fuzz_ipae", f"{name}-{kind}", bytes([kind]) + octets + serve + service + serve
+                  + timer + serve + timer + serve)
+    for at in range(8):
+        for general in (0x20, 0x32):
+            write("fuzz_ipae", f"terminal-{at}-{general:02x}", b"\0" + answers["enable"]
+                  + b"".join(b"G\0" for _ in range(at)) + response(general) + serve + service)
+    for at in range(0, 12, 2):
+        write("fuzz_ipae", f"reset-{at}", b"\0" + answers["granted"] + b"".join(
+            b"G\0" for _ in range(at)) + b"R" + serve + service + serve)
+        write("fuzz_ipae", f"cut-{at}", b"\0W" + bytes([at]) + answers["granted"] + serve
+              + service + serve + b"R" + serve)
+    channel = b"".join((response(0), response(0), bytes.fromhex("54000A9408") + bytes(8),
+                        response(0), response(0),
+                        response(0, bytes.fromhex("38028100390205DC"))))
+    for kind in (real, real | direct, real | coaps, real | direct | coaps):
+        write("fuzz_ipae", f"channel-{kind}", bytes([kind]) + serve + service + serve + timer)
+        write("fuzz_ipae", f"channel-open-{kind}", bytes([kind]) + channel
+              + response(0, bytes.fromhex("3701FF")) * 6 + b"E\x10"
+              + bytes.fromhex("D60E990109820282 81B8028100B70115") + response(
+                  0, bytes.fromhex("36071503030002022837 0100")) + serve + timer + serve)
+    write("fuzz_ipae", "no-service", b"\0L\2" + serve + b"L\2" + timer + serve + timer + serve)
+    menu = bytes.fromhex("80C2000009D30782020181900103")
+    write("fuzz_ipae", "events", b"\0E\x08" + bytes.fromhex("D606990103820100") + serve + b"E\x05"
+          + bytes.fromhex("D603990103") + b"SA" + bytes([len(menu)]) + menu + serve)
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -803,6 +879,7 @@ def main():
     seeds_http()
     seeds_coap()
     seeds_dns()
+    seeds_ipae()
 
 
 main()

@@ -29,7 +29,7 @@ int server_init(struct server *s, struct crypto *crypto, enum curve curve)
     *s = (struct server){ .crypto = crypto };
     memcpy(s->eid, eid, sizeof eid);
     TRY(identity_open_pki(NULL, &pki, &why));
-    int r = identity_load(crypto, pki, curve, &s->identity, &why);
+    int r = identity_load(crypto, pki, IDENTITY_SMDPP, curve, &s->identity, &why);
     pki_close(&pki);
     return r;
 }

@@ -12,7 +12,7 @@
 
 struct server {
     struct crypto *crypto; /* borrowed */
-    struct dp_identity identity;
+    struct rsp_identity identity;
     uint8_t transaction_id[16], challenge[16], host_id[16], eid[BPP_EID_LEN];
     uint8_t euicc_signature1[EC_SIGNATURE_LEN], ot_pk_euicc[EC_POINT_LEN];
     struct ec_key *ot_sk;

@@ -103,6 +103,36 @@ class Eim:
         return next(w for w in device["work"] if str(w["number"]) == number)
 
 
+class Terminal(Process):
+    """softeuicc-lab terminal, told what to do line by line."""
+
+    def __init__(self, *options):
+        super().__init__([LAB, "terminal", "--json", "--trace", "-", *options],
+                         stdin=subprocess.PIPE)
+
+    def tell(self, *lines):
+        self.process.stdin.write("".join(line + "\n" for line in lines))
+        self.process.stdin.flush()
+
+    def rest(self, *lines):
+        """Does this, and waits until there is nothing left to do.  The counts."""
+        told = len(self.counts())
+        self.tell(*lines, "rest", "counts")
+        wait_for(lambda: len(self.counts()) > told or self.process.poll() is not None, "rest")
+        return self.counts()[-1]
+
+    def lines(self):
+        whole = self.output[:self.output.rfind("\n") + 1]
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+
+    def counts(self):
+        return [line for line in self.lines() if "phases" in line]
+
+    def commands(self, name):
+        return [line for line in self.lines()
+                if line.get("kind") == "command" and line.get("name") == name]
+
+
 class Device:
     """An eUICC and what it is in; this one is a card file."""
 

@@ -83,8 +83,16 @@ class Demo(unittest.TestCase):
             self.assertIn("getEimPackage: fallback", self.said(steps[name], "card", "eIM"))
         self.assertGreaterEqual(steps["fallback"]["deviceMilliseconds"], 7200 * 1000)
 
+    def check_handshakes(self, steps, version):
+        def handshakes(name):
+            return [message["text"] for message in steps[name]["messages"]
+                    if "handshake" in message["text"]]
+        self.assertEqual(handshakes("first poll"), [f"{version}, full handshake"])
+        self.assertEqual(handshakes("quiet"), [f"{version}, short handshake"])
+
     def test_over_https(self):
         told, steps = self.story()
+        self.check_handshakes(steps, "TLSv1.3")
         self.assertEqual(told["esipa"], "https")
         self.check_story(told, steps, "OPEN CHANNEL TCP 192.0.2.10:443")
         self.check_profile(steps)
@@ -92,6 +100,7 @@ class Demo(unittest.TestCase):
 
     def test_over_coap(self):
         told, steps = self.story("--coap")
+        self.check_handshakes(steps, "DTLSv1.2")
         self.assertEqual(told["esipa"], "coaps")
         self.check_story(told, steps, "OPEN CHANNEL UDP 192.0.2.10:5684")
         self.check_profile(steps)

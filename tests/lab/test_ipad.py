@@ -242,6 +242,21 @@ class ScriptedEim(IpadTest):
         self.poll("--version", "1.0.1", "--state-change", "fallback", "--rplmn", "26201")
         self.assertEqual(self.eim.seen[2][2].hex().upper(), f"BF4F195A10{EID}8000810362F210")
 
+    def test_an_eim_of_version_1_0_need_not_acknowledge(self):
+        self.card = new_card(self.scratch.path, "--set", "sgp32_version=1.0.1", name="old")
+        self.associate()
+        self.eim.answers["BF50"] = [(200, bytes.fromhex("BF5000"))]
+        self.eim.packages = [self.eim.package(LIST), self.eim.package(LIST)]
+        self.poll("--version", "1.0.1")
+        self.assertEqual(len(self.eim.bodies("BF50")), 2)
+        self.assertEqual({headers["X-Admin-Protocol"] for _, headers, _ in self.eim.seen},
+                         {"gsma/rsp/v2.1.0"})
+        self.assertEqual(self.ipa("package-results"), "")
+        self.eim.answers["BF50"] = [(200, bytes.fromhex("BF5003BF5300"))]
+        self.eim.packages = [self.eim.package(LIST)]
+        self.poll("--version", "1.0.1")
+        self.assertNotEqual(self.ipa("package-results"), "")  # it takes none
+
     def test_only_the_eim_s_key_is_trusted(self):
         other = Key(os.path.join(self.scratch.path, "other.key"))
         self.associate(trust=tlv("A0", other.spki()))

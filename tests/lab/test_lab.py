@@ -29,14 +29,14 @@ NAMES = '"softeuicc test" "softeuicc operational"'
 PROTOCOL = "gsma/rsp/v2.5.0"
 
 
-class SmDp(Process):
-    """softeuicc-lab smdpp on a free port."""
+class RspServer(Process):
+    """softeuicc-lab smdpp or smds on a free port."""
 
-    def __init__(self, folder, *arguments):
-        super().__init__([LAB, "smdpp", "--port", "0", "--profiles", folder, *arguments])
+    def __init__(self, subcommand, name, *arguments):
+        super().__init__([LAB, subcommand, "--port", "0", *arguments])
         self.says("\n")
         first = self.output.splitlines()[0]
-        prefix = "SM-DP+ at https://"
+        prefix = f"{name} at https://"
         if not first.startswith(prefix):
             raise AssertionError(f"no ready line: {self.output}")
         self.address = first[len(prefix):].split(",")[0]
@@ -44,20 +44,17 @@ class SmDp(Process):
         self.connection = http.client.HTTPSConnection(
             listening, timeout=DEADLINE, context=ssl._create_unverified_context())
 
-    def code(self, matching_id, rest=""):
-        return f"LPA:1${self.address}${matching_id}{rest}"
-
     def raw(self, path, body, method="POST", protocol=PROTOCOL):
         headers = {"X-Admin-Protocol": protocol} if protocol else {}
         self.connection.request(method, path, body, headers)
         answer = self.connection.getresponse()
         return answer.status, answer.read()
 
-    def call(self, function, body):
+    def call(self, function, body, path="/gsma/rsp2/es9plus/"):
         """The answer's JSON object, and its status as 'subject reason' or ''."""
         if not isinstance(body, (str, bytes)):
             body = json.dumps(body)
-        status, answer = self.raw("/gsma/rsp2/es9plus/" + function, body)
+        status, answer = self.raw(path + function, body)
         if status == 204:
             return {}, ""
         assert status == 200, status
@@ -72,6 +69,14 @@ class SmDp(Process):
         return [json.loads(line) for line in self.output.splitlines()[1:]]
 
 
+class SmDp(RspServer):
+    def __init__(self, folder, *arguments):
+        super().__init__("smdpp", "SM-DP+", "--profiles", folder, *arguments)
+
+    def code(self, matching_id, rest=""):
+        return f"LPA:1${self.address}${matching_id}{rest}"
+
+
 class Proxy:
     """Sits between the device and the SM-DP+ and may change the answers."""
 
@@ -80,10 +85,7 @@ class Proxy:
         self.dp = None
         self.ca = os.path.join(folder, "proxy.pem")
         key = os.path.join(folder, "proxy.key")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=proxy", "-addext",
-                        "subjectAltName=IP:127.0.0.1", "-out", self.ca, "-keyout", key],
-                       check=True, capture_output=True)
+        self.make_certificate(self.ca, key)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.ca, key)
         proxy = self
@@ -100,6 +102,12 @@ class Proxy:
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
+
+    def make_certificate(self, path, key):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=proxy", "-addext",
+                        "subjectAltName=IP:127.0.0.1", "-out", path, "-keyout", key],
+                       check=True, capture_output=True)
 
     def pass_on(self, request):
         body = request.rfile.read(int(request.headers["Content-Length"]))
@@ -504,6 +512,19 @@ class LabTest(unittest.TestCase):
         self.assertIn("the metadata in the profile package is not that of authenticateClient",
                       self.download(proxy, 1))
         self.assertEqual(self.last_cancel_reason(proxy), "metadataMismatch")
+
+    def test_metadata_with_or_without_a_default_are_the_same(self):
+        operational = bytes.fromhex("950102")  # profileClass
+
+        def change(answer):
+            fields = children(take(base64.b64decode(answer["profileMetadata"]))[1])
+            octets = [whole for _, _, whole in fields if whole != operational]
+            if len(octets) == len(fields):
+                octets[3:3] = [operational]
+            answer["profileMetadata"] = b64(tlv("BF25", *octets))
+        proxy = self.proxy()
+        proxy.change["authenticateClient"] = change
+        self.assertIn(f"installed {ICCID}", self.download(proxy, 0))
 
     def test_a_package_that_is_none(self):
         def change(answer):

@@ -272,14 +272,15 @@ class Readme(unittest.TestCase):
         self.scratch = Scratch()
         self.addCleanup(self.scratch.remove)
         self.said = []
+        self.ports = {port: str(free_port()) for port in ("8443", "8444", "8445", "8446")}
 
-    def commands(self):
+    def commands(self, begin, end):
         with open(README, encoding="utf-8") as f:
-            text = f.read().split("\nAn eIM manages the card", 1)[1].split("\nWithout a", 1)[0]
+            text = f.read().split("\n" + begin, 1)[1].split("\n" + end, 1)[0]
         text = text.replace("build/profiles", PROFILES).replace("smdpp", "smdpp --port 8443")
         text = text.replace("eim new my.eim", "eim new my.eim --fqdn 127.0.0.1:8444")
-        for port in ("8443", "8444", "8445"):
-            text = text.replace(port, str(free_port()))
+        for port, free in self.ports.items():
+            text = text.replace(port, free)
         for line in text.splitlines():
             if line.startswith("    build/"):
                 program, *words = shlex.split(line, comments=True)
@@ -296,13 +297,25 @@ class Readme(unittest.TestCase):
         self.assertEqual(done.returncode, 0, f"{command}: {done.stdout}{done.stderr}")
         self.said.append(done.stdout)
 
-    def test_its_commands_work(self):
-        for command in self.commands():
+    def type_it(self, begin, end):
+        for command in self.commands(begin, end):
             if command[-1] == "&":
                 self.start([os.path.join(self.scratch.path, word) if word.endswith(".eim") else word
                             for word in command[:-1]])
             else:
                 self.run_it(command)
+
+    def test_with_an_ipa_in_the_card(self):
+        self.start([LAB, "smdpp", "--port", self.ports["8443"], "--profiles", PROFILES])
+        self.type_it("With an IPA of its own", "Against a server")
+        results = [json.loads(line) for line in self.said[-1].splitlines()]
+        (download,) = [r for r in results if r["kind"] == "download"]
+        (enable,) = [r for r in results if r["kind"] == "package"]
+        self.assertTrue(download["success"] and enable["verified"])
+        self.assertEqual(enable["results"], [{"operation": "enable", "code": 0, "name": "ok"}])
+
+    def test_its_commands_work(self):
+        self.type_it("An eIM manages the card", "Without a")
         self.assertRegex(self.said[-1], "^eim2 [^\n]*\n$")
         self.assertIn(f"{ICCIDS[OPERATIONAL]}  enabled", "".join(self.said))
 

@@ -5,13 +5,17 @@ SOFTEUICC and SOFTEUICC_LAB are the programs, SOFTEUICC_PROFILE is operational.d
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from programs import DEADLINE, Process, Scratch, new_card  # noqa: E402
+from programs import DEADLINE, EID, Process, Scratch, new_card  # noqa: E402
+from sgp32 import (FALLBACK, ICCIDS, OPERATIONAL, PROFILES, Device, Eim, SmDp,  # noqa: E402
+                   Terminal, free_port)
 
 LAB = os.environ.get("SOFTEUICC_LAB", "softeuicc-lab")
 PROFILE = os.environ.get("SOFTEUICC_PROFILE", "operational.der")
@@ -75,6 +79,21 @@ class TerminalTest(unittest.TestCase):
         self.assertIn("REFRESH: 00, eUICC profile state change", done.stdout)
         self.assertEqual(done.stdout.count("card: reset"), 2)
 
+    def test_lines_wait_for_rest_and_time_is_skipped(self):
+        started = time.monotonic()
+        done = terminal("--card", self.card, "--trace", "-", "--poll", "3600",
+                        stdin="rest\nlocation none\nskip\nskip\nrest\nquit\n")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = re.findall(r"put forward by (\d+) s|(no service)|card: (STATUS)", done.stdout)
+        self.assertEqual([(seconds != "", service, status) for seconds, service, status in said],
+                         [(False, "no service", ""), (True, "", ""), (False, "", "STATUS"),
+                          (True, "", ""), (False, "", "STATUS")])
+        self.assertGreater(sum(int(seconds or 0) for seconds, _, _ in said), 7100)
+        self.assertLess(time.monotonic() - started, 60)
+        done = terminal("--card", self.card, "--poll", "0", stdin="power-off\nrest\nskip\nquit\n")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn("nothing to skip to", done.stderr)
+
     def test_it_ends_on_signals_and_in_time(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             running = Process([LAB, "terminal", "--card", self.card, "--trace", "-"])
@@ -100,6 +119,103 @@ class TerminalTest(unittest.TestCase):
         done = terminal("--card", self.path("none"))
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stderr.count("\n"), 1)
+
+
+class Faults(unittest.TestCase):
+    """Whatever the device does wrong, a card with an IPA of its own gets its profile in the end, or
+    the eIM is told that it did not."""
+
+    STEPS = 60
+
+    def setUp(self):
+        scratch = Scratch()
+        self.addCleanup(scratch.remove)
+        self.folder = scratch.path
+        self.dp = SmDp(PROFILES, "--host", "localhost")
+        self.addCleanup(self.dp.connection.close)
+        self.addCleanup(self.dp.stop)
+
+    def begin(self, *options, protocol="https", indirect="yes"):
+        folder = Scratch()
+        self.addCleanup(folder.remove)
+        self.eim = Eim(folder.path, "eim1", "--protocol", protocol, "--indirect", indirect,
+                       at=f"localhost:{free_port()}")
+        self.eim.serve(*(["--coap"] if protocol == "coaps" else []))
+        self.addCleanup(self.eim.stop)
+        self.eim.do("device", EID)
+        bootstrap = os.path.join(PROFILES, FALLBACK + ".der")
+        self.device = Device(new_card(
+            folder.path, "--set", "ipae=on", "--set", "ipae_dns=192.0.2.53",
+            "--eim", self.eim.initial,
+            "--profile", bootstrap + ",class=provisioning,fallback,enabled"))
+        self.number = self.eim.queue("download", self.dp.code(OPERATIONAL),
+                                     *(["indirect"] if indirect == "yes" else []))
+        self.terminal = Terminal("--card", self.device.card, *options)
+        self.addCleanup(self.terminal.process.stdin.close)
+        self.addCleanup(self.terminal.stop)
+        self.terminal.rest()
+
+    def skip_until_done(self, number):
+        for _ in range(self.STEPS):
+            if self.eim.work(number)["state"] in ("done", "failed"):
+                return self.eim.work(number)["state"]
+            self.terminal.rest("skip")
+        self.fail(self.terminal.output[-4000:])
+
+    def faults(self):
+        return [line for line in self.terminal.lines() if line.get("kind") == "fault"]
+
+    def story(self, rule, n_faults=None, **how):
+        with self.subTest(rule=rule, **how):
+            self.begin("--fault", rule, **how)
+            self.assertEqual(self.skip_until_done(self.number), "done")
+            number = self.eim.queue("enable", ICCIDS[OPERATIONAL], "rollback")
+            self.assertEqual(self.skip_until_done(number), "done")
+            (result,) = self.eim.results(number)
+            self.assertTrue(result["verified"])
+            states = {p["iccid"]: p["state"] for p in self.device.show()["profiles"]}
+            self.assertEqual(states[ICCIDS[OPERATIONAL]], "enabled")
+            if n_faults is not None:
+                self.assertGreaterEqual(len(self.faults()), n_faults)
+            self.end_of_story()
+
+    def end_of_story(self):
+        self.assertEqual(self.terminal.stop(), 0, self.terminal.output[-4000:])
+        self.assertNotIn("runtime error", self.terminal.output)
+        self.eim.stop()
+
+    def test_over_https(self):
+        for rule, n in (("close-after=6000", 1), ("cut-datagram", None), ("drop-datagram=1", 1),
+                        ("plain-receive", None), ("small-buffer=100", None), ("slow=8000", None),
+                        ("late=5", None)):
+            self.story(rule, n)
+
+    def test_over_coap(self):
+        for rule, n in (("drop-datagram=3", 1), ("cut-datagram", None),
+                        ("small-buffer=1024", None), ("plain-receive", None)):
+            self.story(rule, n, protocol="coaps", indirect="no")
+
+    def test_the_terminal_itself_fails(self):
+        for rule, n in (("lose-response=5", 1), ("nonsense=4", 1), ("busy=3,8,9", 3),
+                        ("reset-at=12,40,90", 3)):
+            self.story(rule, n)
+
+    def test_no_service_and_no_channel(self):
+        self.begin("--fault", "no-service@30")
+        self.terminal.rest("skip", "rest", "skip")
+        self.assertEqual(self.eim.work(self.number)["state"], "queued")
+        self.assertEqual([f["text"] for f in self.faults()], ["no service"])
+        self.terminal.rest("location normal")
+        self.assertEqual(self.skip_until_done(self.number), "done")
+        self.end_of_story()
+        self.begin("--fault", "refuse-open=3A:01")
+        self.terminal.rest("skip", "rest", "skip", "rest", "skip")
+        self.assertEqual({f["text"] for f in self.faults()}, {"OPEN CHANNEL refused"})
+        self.assertEqual(self.eim.work(self.number)["state"], "queued")
+
+    def test_a_download_that_never_gets_through_is_told(self):
+        self.begin("--fault", "close-after=6000", protocol="coaps", indirect="no")
+        self.assertEqual(self.skip_until_done(self.number), "failed")
 
 
 if __name__ == "__main__":

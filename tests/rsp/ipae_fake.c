@@ -32,10 +32,12 @@ static int exchange_ended(struct euicc *e, void *ctx, const struct cat_result *r
     wr_init_heap(&reply.body, REPLY_MAX);
     const struct fake_exchange x = { .host = q.server->host,
                                      .path = q.server->path,
+                                     .admin_protocol = q.server->admin_protocol,
                                      .coaps = q.server->how == LINK_COAPS,
                                      .trust = (int)q.server->trust.kind,
                                      .pinned = q.server->trust.pinned,
-                                     .body = q.body };
+                                     .body = q.body,
+                                     .parameters = q.network->parameters };
     if (r->done)
         fake.server(&x, &reply);
     else

@@ -9,11 +9,12 @@
 #include "os/buf.h"
 
 struct fake_exchange {
-    const char *host, *path;
+    const char *host, *path, *admin_protocol;
     bool coaps;
     int trust; /* enum tls_trust_kind */
     struct rd pinned;
     struct rd body;
+    struct rd parameters; /* of the network */
 };
 
 struct fake_reply {

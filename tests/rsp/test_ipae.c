@@ -26,11 +26,13 @@ enum {
     QUEUE_MAX = 8,
     REFRESH = 0x01,
     MORE_TIME = 0x02,
+    POLL_INTERVAL = 0x03,
     SET_UP_EVENT_LIST = 0x05,
     SET_UP_MENU = 0x25,
     PROVIDE_LOCAL_INFORMATION = 0x26,
     TIMER_MANAGEMENT = 0x27,
-    EVENTS_MAX = 4000,
+    EVENTS_MAX = 20000,
+    CHAOS_SEEDS = 60,
 };
 
 /* What the eIM has for the card. */
@@ -48,15 +50,19 @@ struct model_eim {
     size_t n_jobs;
     unsigned asked, results, notifications; /* messages */
     bool coaps;
-    int change;  /* stateChangeCause of the last question; -1: none */
-    int changed; /* the last one that was not -1 */
-    int outcome; /* of the next exchanges */
+    bool connected; /* through a profile with connectivityParameters */
+    bool v1_0;      /* acknowledges nothing, and hands on ES9+'s octets with tag and length */
+    int change;     /* stateChangeCause of the last question; -1: none */
+    int changed;    /* the last one that was not -1 */
+    int outcome;    /* of the next exchanges */
     unsigned status;
     uint32_t retry_after;
     unsigned fail_from, fail_n, exchanges; /* exchange fail_from and fail_n - 1 after it fail */
     const char *garble;                    /* hex in place of the answer of exchange garble_at */
     unsigned garble_at;
-    struct wr last; /* the last result */
+    struct wr last;   /* the last result */
+    uint64_t highest; /* sequence number of an EuiccPackageResult */
+    bool garbled;     /* the last answer was none */
 };
 
 static struct desk {
@@ -66,6 +72,7 @@ static struct desk {
     struct wr message; /* of the SM-DP+ */
     unsigned sm_dp;    /* messages to it over ES9+ */
     bool sm_dp_down;
+    bool sm_dp_babbles; /* more values than anybody needs */
 
     /* The terminal. */
     const char *profile;
@@ -75,16 +82,50 @@ static struct desk {
     unsigned refreshes, fetched, apdus, cut_at; /* cut_at: a reset instead of this APDU; 0: never */
     bool was_cut;
     unsigned writes; /* until power is cut, once; 0: never */
+    bool went_mute;  /* power was cut */
+    bool no_timers;  /* that it would start */
+    uint32_t interval;
+    uint64_t heard; /* of all APDUs, both ways */
+    uint64_t chaos; /* what goes wrong, from a seed; 0: nothing */
+    bool rough;     /* something does, or did */
 } d;
 
 static const char full_profile[] =
     "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF";
+
+/* --- chaos ------------------------------------------------------------------------------------ */
+
+/* A number below n (xorshift64). */
+static unsigned choose(unsigned n)
+{
+    d.chaos ^= d.chaos << 13;
+    d.chaos ^= d.chaos >> 7;
+    d.chaos ^= d.chaos << 17;
+    return (unsigned)(d.chaos >> 33) % n;
+}
+
+/* Once in n times. */
+static bool goes_wrong(unsigned n)
+{
+    return d.chaos != 0 && choose(n) == 0;
+}
 
 /* --- the SM-DP+ behind the eIM ---------------------------------------------------------------- */
 
 static void put_at(struct wr *w, struct rd message, const char *path)
 {
     wr_put_rd(w, message_at(message, path).whole);
+}
+
+/* With v1.0 within a field of the same tag. */
+static void put_plain(struct wr *w, struct rd message, const char *path)
+{
+    struct tlv t = message_at(message, path);
+
+    if (d.eims[0].v1_0)
+        tlv_put(w, t.tag, t.whole);
+    else
+        wr_put_rd(w, t.whole);
 }
 
 static void initiate(struct rd body, struct wr *ret)
@@ -98,8 +139,8 @@ static void initiate(struct rd body, struct wr *ret)
     struct wr_mark m = tlv_open(ret, 0xBF39);
     struct wr_mark ok = tlv_open(ret, 0xA0);
     put_at(ret, wr_view(&request), "BF38/30");
-    put_at(ret, wr_view(&request), "BF38/5F37");
-    put_at(ret, wr_view(&request), "BF38/04");
+    put_plain(ret, wr_view(&request), "BF38/5F37");
+    put_plain(ret, wr_view(&request), "BF38/04");
     put_at(ret, wr_view(&request), "BF38/30#1");
     tlv_close(ret, ok);
     tlv_close(ret, m);
@@ -117,22 +158,28 @@ static void authenticate(struct rd body, struct wr *ret)
     struct wr_mark m = tlv_open(ret, 0xBF3B);
     struct wr_mark ok = tlv_open(ret, 0xA0);
     put_at(ret, wr_view(&request), "BF21/30");
-    put_at(ret, wr_view(&request), "BF21/5F37");
+    put_plain(ret, wr_view(&request), "BF21/5F37");
     put_at(ret, wr_view(&request), "BF21/30#1");
     tlv_close(ret, ok);
     tlv_close(ret, m);
     wr_done(&request);
 }
 
+#define CONNECTIVITY "3501 03 4703 026161"
+
 /* Profile 2. */
 static void bind(struct wr *ret)
 {
+    const char *connected = d.eims[0].v1_0 ? "+87 {" CONNECTIVITY "}" : NULL;
     struct wr upp, metadata;
 
     wr_init_heap(&upp, MESSAGE_MAX);
     wr_init_heap(&metadata, MESSAGE_MAX);
     server_profile(2, &upp, &metadata);
-    const struct bpp_plan plan = { .upp = wr_view(&upp), .metadata = wr_view(&metadata) };
+    const struct bpp_plan plan = { .upp = wr_view(&upp),
+                                   .metadata = wr_view(&metadata),
+                                   .upp_change = { connected != NULL ? "A0/A6" : NULL,
+                                                   connected } };
     server_bind(&d.b.server, &plan, ret);
     wr_done(&upp);
     wr_done(&metadata);
@@ -209,6 +256,11 @@ static void sm_dp(const struct fake_exchange *x, struct fake_reply *reply)
     }
     wr_init_heap(&out, MESSAGE_MAX);
     put_text(w, "{\"header\":{\"functionExecutionStatus\":{\"status\":\"Executed-Success\"}}");
+    if (d.sm_dp_babbles)
+        put_text(w, ",\"more\":[0");
+    for (int i = 0; i < 1500 && d.sm_dp_babbles; i++)
+        put_text(w, ",0");
+    put_text(w, d.sm_dp_babbles ? "]" : "");
     if (strcmp(function, "initiateAuthentication") == 0) {
         char id[2 * TRANSACTION_ID_MAX + 1];
         in = json_octets(x->body, "euiccChallenge");
@@ -309,6 +361,15 @@ static void ack(struct wr *ret, struct rd sequence)
     tlv_put(ret, 0x80, sequence);
 }
 
+/* Another one is that of a rollback: about a package of before. */
+static bool is_about(struct rd result, const struct job *job)
+{
+    struct tlv sent, got;
+
+    return message_has(wr_view(&job->octets), "BF51/30/81", &sent) &&
+           message_has(result, "BF51/A0/30/81", &got) && rd_equal(sent.whole, got.whole);
+}
+
 static void take_result(struct model_eim *m, struct rd result, struct wr *acks)
 {
     struct job *job = next_job(m);
@@ -320,9 +381,14 @@ static void take_result(struct model_eim *m, struct rd result, struct wr *acks)
         return;
     }
     ack(acks, t.value);
+    uint64_t sequence;
+    ck_assert_int_eq(tlv_uint(t.value, &sequence), 0);
+    if (sequence <= m->highest)
+        return; /* once more: it was not told that we have it */
+    m->highest = sequence;
     wr_clear(&m->last);
     wr_put_rd(&m->last, result);
-    if (job == NULL || job->kind != JOB_PACKAGE)
+    if (job == NULL || job->kind != JOB_PACKAGE || !is_about(result, job))
         return;
     message_set(&m->eim.package, wr_view(&job->octets));
     test_eim_take(&m->eim, result); /* its signature, and what it echoes */
@@ -341,15 +407,15 @@ static void provide(struct model_eim *m, struct rd body, struct wr *ret)
         take_result(m, t.whole, &acks);
     } else if (message_has(body, "BF50/30/BF51", &t)) {
         take_result(m, t.whole, &acks);
-    } else if (job != NULL) { /* BF52, BF54, an error */
+    } else if (job != NULL && !m->garbled) { /* BF52, BF54, an error */
         wr_clear(&m->last);
         wr_put_rd(&m->last, body);
         job->done = true;
     }
     struct wr_mark outer = tlv_open(ret, 0xBF50);
-    if (acks.n > 0)
+    if (acks.n > 0 && !m->v1_0)
         tlv_put(ret, 0xBF53, wr_view(&acks));
-    else
+    else if (!m->v1_0)
         tlv_put(ret, 0x30, rd_of(NULL, 0));
     tlv_close(ret, outer);
     wr_done(&acks);
@@ -359,8 +425,14 @@ static void take_notification(struct model_eim *m, struct rd body)
 {
     struct rsp_notification n;
     struct job *job = next_job(m);
+    struct tlv t;
 
     m->notifications++;
+    if (d.rough) { /* it may be about a session of before */
+        if (job != NULL && job->kind == JOB_TRIGGER && message_has(body, "BF3D/A0/BF37", &t))
+            job->done = true;
+        return;
+    }
     server_take_notification(&d.b.server, message_at(body, "BF3D/A0").value, &n);
     if (n.is_installation_result && job != NULL && job->kind == JOB_TRIGGER)
         job->done = true;
@@ -412,8 +484,10 @@ static void serve(const struct fake_exchange *x, struct fake_reply *reply)
             m = &d.eims[i];
     ck_assert_msg(m != NULL, "who is %s?", x->host);
     ck_assert_str_eq(x->path, "/gsma/rsp2/asn1");
+    ck_assert_str_eq(x->admin_protocol, m->v1_0 ? "gsma/rsp/v2.1.0" : "gsma/rsp/v2.4.0");
     m->exchanges++;
     m->coaps = x->coaps;
+    m->connected = x->parameters.n > 0;
     bool fails = m->exchanges >= m->fail_from && m->exchanges < m->fail_from + m->fail_n;
     if (m->outcome != LINK_OK || fails) {
         reply->outcome = fails ? LINK_RETRY_LATER : m->outcome;
@@ -421,7 +495,16 @@ static void serve(const struct fake_exchange *x, struct fake_reply *reply)
         reply->retry_after = m->retry_after;
         return;
     }
+    if (goes_wrong(6)) {
+        reply->outcome = 1 + (int)choose(LINK_REFUSED);
+        reply->status = choose(2) ? 503 : 0;
+        reply->retry_after = choose(2) ? 4000 : 0;
+        return;
+    }
     answer(m, x->body, &reply->body);
+    m->garbled = goes_wrong(8) && reply->body.n > 0;
+    if (m->garbled)
+        reply->body.n = choose((unsigned)reply->body.n);
     if (m->garble != NULL && m->exchanges == m->garble_at) {
         wr_clear(&reply->body);
         message_put_hex(&reply->body, m->garble);
@@ -432,18 +515,33 @@ static void serve(const struct fake_exchange *x, struct fake_reply *reply)
 
 static void run(void);
 
+static void hear(struct rd octets)
+{
+    for (size_t i = 0; i < octets.n; i++)
+        d.heard = (d.heard ^ octets.p[i]) * UINT64_C(0x100000001B3); /* FNV-1a */
+}
+
 static uint16_t send_apdu(const char *text)
 {
     uint8_t octets[300];
     size_t n = hex(text, octets, sizeof octets);
+    uint16_t sw = card_apdu(&d.b.card, octets, n);
 
-    return card_apdu(&d.b.card, octets, n);
+    hear(rd_of(octets, n));
+    hear(wr_view(&d.b.card.data));
+    hear(rd_of((const uint8_t[]){ (uint8_t)(sw >> 8), (uint8_t)sw }, 2));
+    d.went_mute = d.went_mute || sw == CARD_MUTE;
+    return sw;
 }
 
 /* A reset instead of the APDU? */
 static bool is_cut(void)
 {
     d.apdus++;
+    if (goes_wrong(60))
+        return true;
+    if (goes_wrong(20))
+        card_cut_after(&d.b.card, choose(6));
     if (d.cut_at == 0 || d.apdus != d.cut_at)
         return false;
     d.was_cut = true;
@@ -460,36 +558,71 @@ static void power_up(void)
         card_cut_after(&d.b.card, d.writes - 1);
     d.writes = 0;
     memset(d.timers, 0, sizeof d.timers);
+    d.interval = 0;
     if (d.capability != NULL)
         send_apdu(d.capability);
     snprintf(text, sizeof text, "80100000%02zX%s", strlen(d.profile) / 2, d.profile);
-    send_apdu(text);
-    run();
+    if (send_apdu(text) == CARD_MUTE)
+        power_up();
+    else
+        run();
+}
+
+/* What a terminal says that cannot, will not, or makes no sense. */
+static void respond_badly(char *ret, size_t size)
+{
+    static const char *const results[] = { "830120", "83022001",   "830121",    "830130",
+                                           "830132", "83023A01",   "83023A07",  "8300",
+                                           "",       "8301009301", "83010094FF" };
+
+    snprintf(ret, size, "%s", results[choose(N_ELEMS(results))]);
+}
+
+static uint32_t digits(const uint8_t *v)
+{
+    return (v[0] & 15u) * 10 + (v[0] >> 4);
+}
+
+/* The timer that a TIMER MANAGEMENT means; it runs then, or does not. */
+static uint8_t manage_timer(struct rd command)
+{
+    struct tlv t;
+
+    ck_assert(tlv_find(command, 0x24, &t) || tlv_find(command, 0xA4, &t));
+    uint8_t id = t.value.p[0];
+    ck_assert_uint_lt(id, N_ELEMS(d.timers));
+    d.timers[id] = 0;
+    if (tlv_find(command, 0x25, &t) || tlv_find(command, 0xA5, &t))
+        d.timers[id] =
+            digits(t.value.p) * 3600 + digits(t.value.p + 1) * 60 + digits(t.value.p + 2);
+    return id;
 }
 
 /* What stands behind the result of a command. */
 static void respond(uint8_t type, struct rd details, struct rd command, char *ret, size_t size)
 {
-    struct tlv t;
+    bool badly = goes_wrong(10);
+    const uint8_t *v;
+    uint8_t id = 0;
 
     snprintf(ret, size, "830100");
+    if (type == POLL_INTERVAL) {
+        v = message_at(command, "84").value.p;
+        d.interval = v[0] == 0 ? v[1] * 60 : v[1];
+        snprintf(ret, size, "830100 8402%02X%02X", v[0], v[1]);
+    }
     if (type == PROVIDE_LOCAL_INFORMATION && details.p[2] == 0x01)
         snprintf(ret, size, "830100 9408%s", d.imei);
     if (type == PROVIDE_LOCAL_INFORMATION && details.p[2] == 0x00)
         snprintf(ret, size, "%s", d.no_service ? "83022004" : "830100 930900F110123401A2B3CF");
     if (type == TIMER_MANAGEMENT) {
-        ck_assert(tlv_find(command, 0x24, &t) || tlv_find(command, 0xA4, &t));
-        uint8_t id = t.value.p[0];
-        ck_assert_uint_lt(id, N_ELEMS(d.timers));
-        d.timers[id] = 0;
-        if (tlv_find(command, 0x25, &t) || tlv_find(command, 0xA5, &t)) {
-            const uint8_t *v = t.value.p;
-            d.timers[id] = (uint32_t)((v[0] & 15) * 10 + (v[0] >> 4)) * 3600 +
-                           (uint32_t)((v[1] & 15) * 10 + (v[1] >> 4)) * 60 +
-                           (uint32_t)((v[2] & 15) * 10 + (v[2] >> 4));
-        }
-        snprintf(ret, size, "830100 A401%02X", id);
+        id = manage_timer(command);
+        snprintf(ret, size, d.no_timers ? "830120" : "830100 A401%02X", id);
     }
+    if (badly)
+        respond_badly(ret, size);
+    if (strncmp(ret, "830100", 6) != 0)
+        d.timers[id] = 0;
 }
 
 /* One proactive command; false: the card was reset. */
@@ -502,7 +635,9 @@ static bool serve_command(void)
     snprintf(text, sizeof text, "80120000%02X", d.b.card.sw & 0xFF);
     if (is_cut())
         return false;
-    ck_assert_uint_eq(send_apdu(text), 0x9000);
+    if (send_apdu(text) == CARD_MUTE)
+        return false;
+    ck_assert_uint_eq(d.b.card.sw, 0x9000);
     d.fetched++;
     ck_assert_uint_lt(d.fetched, EVENTS_MAX);
     struct wr command = message_copy(wr_view(&d.b.card.data));
@@ -523,8 +658,15 @@ static bool serve_command(void)
     wr_done(&command);
     if (is_cut())
         return false;
+    if (goes_wrong(30) && type != REFRESH) { /* it is lost */
+        for (int i = 0; i < 40 && d.b.card.sw != CARD_MUTE; i++)
+            send_apdu("80F2000C");
+        return d.b.card.sw != CARD_MUTE;
+    }
     if (send_apdu(text) == CARD_MUTE)
         return false;
+    if (d.chaos != 0)
+        return true;
     ck_assert_msg(d.b.card.sw == 0x9000 || d.b.card.sw >> 8 == 0x91, "TERMINAL RESPONSE: %04X (%s)",
                   d.b.card.sw, d.b.card.why);
     return true;
@@ -546,8 +688,10 @@ static void tell(const char *envelope)
         power_up();
         return;
     }
-    send_apdu(envelope);
-    run();
+    if (send_apdu(envelope) == CARD_MUTE)
+        power_up();
+    else
+        run();
 }
 
 static void location(unsigned status)
@@ -611,8 +755,9 @@ static void associate(const char *more)
 #define INDIRECT "870206C0 8900"
 #define DIRECT   "870206C0"
 
-static void open_desk(size_t n_eims, const char *more, const struct softeuicc_setting *settings,
-                      size_t n_settings)
+static void open_desk_seeded(size_t n_eims, const char *more,
+                             const struct softeuicc_setting *settings, size_t n_settings,
+                             const char *seed)
 {
     static const char *const hosts[] = { "eim1.example", "eim2.example" };
     static const char *const ids[] = { "eim1", "eim2" };
@@ -622,7 +767,8 @@ static void open_desk(size_t n_eims, const char *more, const struct softeuicc_se
     d.profile = full_profile;
     d.imei = IMEI_1;
     d.reset_at_refresh = true;
-    bench_open_as(&d.b, &(struct bench_options){ .settings = settings, .n_settings = n_settings });
+    bench_open_as(&d.b, &(struct bench_options){
+                            .settings = settings, .n_settings = n_settings, .seed = seed });
     d.b.card.quick = true;
     bench_download_with(&d.b, 1, "9F6701FF");
     bench_download_with(&d.b, 3, "9F6701FF");
@@ -638,6 +784,12 @@ static void open_desk(size_t n_eims, const char *more, const struct softeuicc_se
         test_eim_open(&m->eim, &d.b.server, ids[i], keys[i]);
     }
     associate(more);
+}
+
+static void open_desk(size_t n_eims, const char *more, const struct softeuicc_setting *settings,
+                      size_t n_settings)
+{
+    open_desk_seeded(n_eims, more, settings, n_settings, NULL);
 }
 
 static const struct softeuicc_setting at_work[] = {
@@ -785,12 +937,20 @@ START_TEST(without_service_it_falls_back_and_returns)
 }
 END_TEST
 
+static void assert_state(const char *words)
+{
+    char reply[128];
+
+    card_control(&d.b.card, "ipae", reply, sizeof reply);
+    ck_assert_str_eq(reply, words);
+}
+
 START_TEST(back_off_grows)
 {
     static const struct {
         uint32_t least, most;
     } steps[] = { { 48, 72 },    { 96, 144 },   { 240, 360 },
-                  { 720, 1000 }, { 800, 1200 }, { 1000, 1000 } };
+                  { 720, 1080 }, { 800, 1200 }, { 1000, 1000 } };
 
     open_at_work(1, INDIRECT);
     struct model_eim *m = &d.eims[0];
@@ -802,10 +962,21 @@ START_TEST(back_off_grows)
         ck_assert_msg(seconds >= steps[i].least && seconds <= steps[i].most, "step %zu: %u", i,
                       seconds);
     }
+    assert_state("sleeps for 1000 s");
     m->retry_after = 5000;
     m->status = 503;
     expire();
+    assert_state("sleeps for 5000 s");
     ck_assert_uint_eq(expire(), 5000);
+    m->retry_after = UINT32_MAX; /* a week */
+    expire();
+    unsigned before = m->exchanges;
+    for (int i = 0; i < 6; i++)
+        ck_assert_uint_eq(expire(), 86400);
+    ck_assert_uint_eq(m->exchanges, before);
+    m->retry_after = 0;
+    ck_assert_uint_eq(expire(), 86400);
+    ck_assert_uint_eq(m->exchanges, before + 1);
     m->outcome = LINK_UNTRUSTED;
     m->retry_after = 0;
     expire();
@@ -856,9 +1027,10 @@ START_TEST(direct_download)
     struct model_eim *m = &d.eims[0];
     add(m, JOB_TRIGGER, AC);
     d.sm_dp_down = _i == 1;
+    d.sm_dp_babbles = _i == 2;
     power_up();
     ck_assert(all_done(m));
-    if (_i == 1) {
+    if (_i > 0) {
         ck_assert_uint_eq(message_at(wr_view(&m->last), "BF50/BF54/30/80").value.p[0], 127);
         bench_assert_profiles(&d.b, "1+3-");
     } else {
@@ -929,8 +1101,10 @@ START_TEST(it_waits_for_service_at_power_on)
 {
     open_at_work(1, INDIRECT);
     d.no_service = true;
+    assert_state("off");
     power_up();
     ck_assert_uint_eq(d.eims[0].asked, 0);
+    assert_state("waits for service");
     location(1);
     ck_assert_uint_eq(d.eims[0].asked, 0);
     location(0);
@@ -1151,7 +1325,9 @@ END_TEST
 /* Power goes with any write. */
 START_TEST(power_cuts_at_every_write)
 {
-    for (unsigned at = (unsigned)_i; at < 120; at += 4) {
+    bool cut = true;
+
+    for (unsigned at = (unsigned)_i; cut; at += 4) {
         open_at_work(1, INDIRECT);
         struct model_eim *m = &d.eims[0];
         add(m, JOB_PACKAGE, LIST);
@@ -1167,8 +1343,222 @@ START_TEST(power_cuts_at_every_write)
         ck_assert_msg(all_done(m), "cut at write %u: %s", at, d.b.card.why);
         bench_assert_profiles(&d.b, "1-3-2+");
         card_expect(&d.b.card, "BF2B{ A0{ 8200 } }", "BF2B{ A200 }");
+        cut = d.went_mute;
+        ck_assert_msg(cut || at >= 20, "the story has only %u writes", at);
         close_desk();
     }
+}
+END_TEST
+
+/* One seed: the same octets both ways, and the same storage. */
+START_TEST(the_same_seed_gives_the_same_octets)
+{
+    static const char *const seeds[] = { "one", "one", "two" };
+    char digests[N_ELEMS(seeds)][CARD_DIGEST_LEN];
+    uint64_t heard[N_ELEMS(seeds)];
+
+    for (size_t i = 0; i < N_ELEMS(seeds); i++) {
+        open_desk_seeded(1, _i == 0 ? INDIRECT : DIRECT, at_work, N_ELEMS(at_work), seeds[i]);
+        struct model_eim *m = &d.eims[0];
+        add(m, JOB_PACKAGE, LIST);
+        add(m, JOB_DATA, "81BF20BF228384A5A6A8A9A0A2");
+        add(m, JOB_TRIGGER, AC);
+        add(m, JOB_PACKAGE, GRANT_2);
+        power_up();
+        m->outcome = LINK_RETRY_LATER; /* its jitter too */
+        for (int k = 0; k < 4; k++)
+            expire();
+        ck_assert(all_done(m));
+        card_digest(&d.b.card, digests[i]);
+        heard[i] = d.heard;
+        close_desk();
+    }
+    ck_assert_uint_eq(heard[0], heard[1]);
+    ck_assert_str_eq(digests[0], digests[1]);
+    ck_assert_uint_ne(heard[0], heard[2]);
+}
+END_TEST
+
+/* Whatever servers and terminal do, in whatever order: when they are themselves again, everything
+ * comes to its end without a reset, and no result and no notification is lost. */
+START_TEST(chaos_has_an_end)
+{
+    char seed[16];
+
+    snprintf(seed, sizeof seed, "chaos %d", _i);
+    open_desk_seeded(2, INDIRECT, at_work, N_ELEMS(at_work), seed);
+    struct model_eim *m = &d.eims[0];
+    add(m, JOB_PACKAGE, LIST);
+    add(m, JOB_TRIGGER, AC);
+    add(m, JOB_PACKAGE, GRANT_2);
+    add(m, JOB_PACKAGE, LIST);
+    add(&d.eims[1], JOB_PACKAGE, ENABLE_3);
+    d.rough = true;
+    d.chaos = ((uint64_t)_i + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    power_up();
+    for (int i = 0; i < 12; i++) {
+        d.reset_at_refresh = choose(2) == 0;
+        d.no_service = choose(3) == 0;
+        if (choose(2) == 0)
+            location(choose(3));
+        if (choose(4) == 0)
+            tell("80C2000008 D606 990103 9B02FF");
+        expire();
+    }
+    d.chaos = 0;
+    d.no_service = false;
+    card_cut_after(&d.b.card, 1000000);
+    for (int i = 0; i < 300 && !(all_done(m) && all_done(&d.eims[1])); i++) {
+        location(0);
+        expire();
+        tell("80F2000C"); /* its clock where a timer was refused */
+    }
+    ck_assert_msg(all_done(m) && all_done(&d.eims[1]), "%s", d.b.card.why);
+    for (int i = 0; i < 4; i++) {
+        location(0);
+        expire();
+        tell("80F2000C"); /* its clock where a timer was refused */
+    }
+    ck_assert_uint_eq(card_pending(&d.b.card), 0);
+    card_expect(&d.b.card, "BF2B{ A0{ 8200 } }", "BF2B{ A200 }");
+    unsigned asked = m->asked;
+    for (int i = 0; i < 300 && m->asked == asked; i++) {
+        expire();
+        tell("80F2000C");
+    }
+    ck_assert_uint_gt(m->asked, asked);
+    close_desk();
+}
+END_TEST
+
+/* Without timers, by what the terminal profile says or by what the terminal does, STATUS is time.
+ */
+START_TEST(a_terminal_without_timers_is_polled)
+{
+    open_at_work(1, INDIRECT);
+    struct model_eim *m = &d.eims[0];
+    if (_i == 0)
+        d.profile = "DFFFFFFFFFFFFFFCFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF";
+    d.no_timers = true;
+    m->outcome = LINK_RETRY_LATER;
+    m->status = 0;
+    power_up();
+    ck_assert_uint_eq(m->exchanges, 1);
+    ck_assert(d.interval >= 48 && d.interval <= 72);
+    tell("80F2000C");
+    ck_assert_uint_eq(m->exchanges, 2);
+    m->outcome = LINK_OK;
+    m->status = 200;
+    ck_assert(d.interval >= 96 && d.interval <= 144);
+    tell("80F2000C");
+    ck_assert_uint_eq(m->asked, 1);
+    ck_assert_uint_eq(d.interval, 17 * 60); /* 1000 seconds are too many for seconds */
+    tell("80F2000C");
+    ck_assert_uint_eq(m->asked, 2);
+    close_desk();
+}
+END_TEST
+
+/* A location status that is none, while it asks the terminal and after. */
+START_TEST(an_event_that_is_none_ends_nothing)
+{
+    static const char *const events[] = { "80C2000008 D606 990103 820100", "80C2000005 D603 990103",
+                                          "80C2000008 D606 990103 9B0107" };
+
+    open_at_work(1, INDIRECT);
+    card_reset(&d.b.card);
+    fake_link_install(d.b.card.chip, serve);
+    char text[200];
+    snprintf(text, sizeof text, "80100000%02zX%s", strlen(d.profile) / 2, d.profile);
+    send_apdu(text);
+    ck_assert_uint_eq(send_apdu(events[_i]), 0x6A80);
+    send_apdu("80F2000C");
+    run();
+    ck_assert_uint_eq(d.eims[0].asked, 1);
+    ck_assert_uint_eq(send_apdu(events[_i]), 0x6A80);
+    ck_assert_uint_eq(expire(), 1000);
+    ck_assert_uint_eq(d.eims[0].asked, 2);
+    close_desk();
+}
+END_TEST
+
+/* An SM-DP+ that is down gets its notifications later, and not only when an eIM is asked. */
+START_TEST(notifications_are_told_again)
+{
+    open_at_work(1, DIRECT);
+    bench_download(&d.b, 2);
+    d.sm_dp_down = true;
+    power_up();
+    ck_assert_uint_eq(d.eims[0].asked, 1);
+    unsigned messages = d.sm_dp;
+    ck_assert_uint_gt(messages, 0);
+    uint32_t seconds = expire();
+    ck_assert(seconds >= 48 && seconds <= 72);
+    ck_assert_uint_gt(d.sm_dp, messages);
+    ck_assert_uint_eq(d.eims[0].asked, 1);
+    d.sm_dp_down = false;
+    seconds = expire();
+    ck_assert(seconds >= 96 && seconds <= 144);
+    ck_assert_uint_eq(card_pending(&d.b.card), 0);
+    close_desk();
+}
+END_TEST
+
+/* An eIM of v1.0.1: no eimSupportedProtocol, no acknowledgements, downloads through it; what ES9+
+ * has in JSON may come with tag and length.  The IPAe knows its bearer as in later versions. */
+START_TEST(an_eim_of_version_1_0)
+{
+    static const struct softeuicc_setting settings[] = { { "ipae", "on" },
+                                                         { "ipae_delay", "0" },
+                                                         { "ipae_poll", "1000" },
+                                                         { "sgp32_version", "1.0.1" } };
+    struct tlv t;
+
+    open_desk(1, "", settings, N_ELEMS(settings));
+    struct model_eim *m = &d.eims[0];
+    m->v1_0 = true;
+    add(m, JOB_DATA, "BF20BF228384A5A688A9");
+    power_up();
+    ck_assert(all_done(m) && !m->connected);
+    ck_assert(message_has(wr_view(&m->last), "BF50/BF52/A0/A8", &t));
+    add(m, JOB_PACKAGE, LIST);
+    add(m, JOB_TRIGGER, AC);
+    add(m, JOB_PACKAGE, GRANT_2);
+    ck_assert_uint_eq(expire(), 1000);
+    ck_assert_msg(all_done(m), "%s", d.b.card.why);
+    ck_assert(m->connected);
+    ck_assert_uint_eq(m->results, 3); /* none of them twice */
+    ck_assert_uint_gt(m->notifications, 0);
+    ck_assert_uint_eq(d.sm_dp, 0);
+    ck_assert_uint_eq(card_pending(&d.b.card), 0);
+    card_expect(&d.b.card, "BF2B{ A0{ 8200 } }", "BF2B{ A200 }");
+    bench_assert_profiles(&d.b, "1-3-2+");
+    close_desk();
+}
+END_TEST
+
+/* A result that the eIM fails at stays, and is told with each conversation; packages come. */
+START_TEST(a_result_that_is_not_taken_keeps_no_package_away)
+{
+    open_at_work(1, INDIRECT);
+    struct model_eim *m = &d.eims[0];
+    add(m, JOB_PACKAGE, LIST);
+    m->fail_from = 2; /* its result, and once more */
+    m->fail_n = 2;
+    m->status = 500;
+    power_up();
+    ck_assert_uint_eq(m->asked, 1);
+    ck_assert_uint_eq(m->results, 0);
+    m->jobs[0].done = true;
+    add(m, JOB_PACKAGE, ENABLE_3);
+    uint32_t seconds = expire();
+    ck_assert(seconds >= 48 && seconds <= 72);
+    ck_assert_uint_gt(m->asked, 1);
+    ck_assert(all_done(m));
+    ck_assert_uint_eq(card_pending(&d.b.card), 0);
+    card_expect(&d.b.card, "BF2B{ A0{ 8200 } }", "BF2B{ A200 }");
+    bench_assert_profiles(&d.b, "1-3+");
+    close_desk();
 }
 END_TEST
 
@@ -1182,7 +1572,7 @@ int main(void)
     suite_add(&s, without_service_it_falls_back_and_returns);
     suite_add(&s, back_off_grows);
     suite_add(&s, every_eim_has_its_own_time);
-    suite_loop(&s, direct_download, 2);
+    suite_loop(&s, direct_download, 3);
     suite_loop(&s, others_are_left_alone, 5);
     suite_add(&s, a_new_device_is_told);
     suite_add(&s, it_waits_for_service_at_power_on);
@@ -1195,5 +1585,12 @@ int main(void)
     suite_loop(&s, malformed_answers, 18);
     suite_loop(&s, resets_at_every_moment, 4);
     suite_loop(&s, power_cuts_at_every_write, 4);
+    suite_loop(&s, the_same_seed_gives_the_same_octets, 2);
+    suite_loop(&s, chaos_has_an_end, CHAOS_SEEDS);
+    suite_loop(&s, a_terminal_without_timers_is_polled, 2);
+    suite_loop(&s, an_event_that_is_none_ends_nothing, 3);
+    suite_add(&s, notifications_are_told_again);
+    suite_add(&s, an_eim_of_version_1_0);
+    suite_add(&s, a_result_that_is_not_taken_keeps_no_package_away);
     return suite_run(&s);
 }

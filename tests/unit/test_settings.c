@@ -85,7 +85,9 @@ static const struct {
     { SET_IPAE_POLL, { "10", "86400", "2592000" }, { "", "9", "2592001", "1d" } },
     { SET_IPAE_DELAY, { "0", "30", "86400" }, { "", "-1", "86401" } },
     { SET_IPAE_FALLBACK, { "10", "7200", "86400" }, { "", "9", "86401" } },
-    { SET_IPAE_DNS, { "", "192.0.2.53", "2001:db8::53" }, { "\x80" } },
+    { SET_IPAE_DNS,
+      { "", "192.0.2.53", "2001:db8::53" },
+      { "192.0.2", "dns.example", " 192.0.2.53", "2001:db8::53::", "\x80" } },
     { SET_IPAE_BUFFER, { "4096", "262144", "16777216" }, { "4095", "16777217" } },
 };
 
@@ -121,8 +123,11 @@ START_TEST(every_text_has_a_longest_value)
     static const struct {
         enum setting which;
         size_t most;
-    } texts[] = { { SET_SAS_NUMBER, 64 },  { SET_PLATFORM_LABEL, 64 }, { SET_DISCOVERY_URL, 128 },
-                  { SET_DEFAULT_DP, 255 }, { SET_ROOT_DS, 255 },       { SET_IPAE_DNS, 45 } };
+    } texts[] = { { SET_SAS_NUMBER, 64 },
+                  { SET_PLATFORM_LABEL, 64 },
+                  { SET_DISCOVERY_URL, 128 },
+                  { SET_DEFAULT_DP, 255 },
+                  { SET_ROOT_DS, 255 } };
     char value[1000];
 
     memset(value, 'a', sizeof value);
@@ -295,7 +300,7 @@ int main(void)
     tcase_add_loop_test(values, every_setting_takes_its_values_and_refuses_others, 0,
                         SETTING_COUNT);
     tcase_add_test(values, odd_values_are_refused);
-    tcase_add_loop_test(values, every_text_has_a_longest_value, 0, 6);
+    tcase_add_loop_test(values, every_text_has_a_longest_value, 0, 5);
     tcase_add_test(values, no_value_reaches_the_bound_of_all);
     tcase_add_test(values, the_table_is_complete_and_its_initial_values_are_allowed);
     suite_add_tcase(suite, values);
