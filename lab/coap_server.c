@@ -222,7 +222,8 @@ static void give_answer(const struct session *s, const struct block *wanted, str
         refuse(ret, CODE_BAD_REQUEST, "there is no such block");
         return;
     }
-    ret->payload = rd_of(s->answer.p + from, s->answer.n - from);
+    if (s->answer.n > 0)
+        ret->payload = rd_of(s->answer.p + from, s->answer.n - from);
     if (s->answer.n <= size && !wanted->there)
         return;
     if (from == 0)

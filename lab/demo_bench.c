@@ -616,8 +616,8 @@ void demo_bench_close(struct demo_bench *b)
     if (b->heartbeat != NULL)
         event_free(b->heartbeat);
     if (b->dns != NULL)
-        evdns_close_server_port(b->dns);
-    if (b->dns_fd >= 0)
+        evdns_close_server_port(b->dns); /* closes dns_fd */
+    else if (b->dns_fd >= 0)
         close(b->dns_fd);
     coap_server_free(&b->coap_server);
     https_free(&b->https);

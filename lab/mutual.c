@@ -176,7 +176,7 @@ struct es9p_status mutual_initiate(struct mutual *m, struct rd euicc_challenge,
                                    struct mutual_session **ret_session)
 {
     struct rsp_info1 info;
-    const struct rsp_identity *identity;
+    const struct rsp_identity *identity = NULL;
 
     if (strcasecmp(address, m->host) != 0 && strcasecmp(address, m->address) != 0)
         return es9p_refuse(m->kind->address, "3.8", "it is not the address of this server");
