@@ -37,11 +37,13 @@ static void class_of(uint64_t us, unsigned *ret_octave, unsigned *ret_part)
     *ret_part = (unsigned)(us % LATENCY_PARTS);
 }
 
-/* The highest time of a class. */
+/* The highest time of a class; the last octave has no end. */
 static uint64_t end_of(unsigned octave, unsigned part)
 {
     if (octave == 0)
         return part;
+    if (octave == LATENCY_OCTAVES - 1)
+        return UINT64_MAX;
     return ((uint64_t)(LATENCY_PARTS + part + 1) << (octave - 1)) - 1;
 }
 
@@ -75,17 +77,19 @@ uint64_t latency_at(const struct fleet_latency *l, unsigned thousandths)
 
 /* --- causes ----------------------------------------------------------------------------------- */
 
-void fleet_blame(struct fleet_counts *c, const char *cause)
+void fleet_blame(struct fleet_counts *c, const char *whole)
 {
+    char cause[FLEET_CAUSE_LEN];
     size_t i = 0;
 
+    snprintf(cause, sizeof cause, "%s", whole);
     while (i < c->n_causes && strcmp(c->causes[i].text, cause) != 0)
         i++;
     if (i == FLEET_CAUSES_MAX) {
         i--;
         copy_text("others", c->causes[i].text, sizeof c->causes[i].text);
     } else if (i == c->n_causes) {
-        snprintf(c->causes[i].text, sizeof c->causes[i].text, "%s", cause);
+        memcpy(c->causes[i].text, cause, sizeof cause);
         c->n_causes++;
     }
     c->causes[i].n++;

@@ -146,8 +146,8 @@ void names_close(struct names **names)
     if (n == NULL)
         return;
     if (n->port != NULL)
-        evdns_close_server_port(n->port);
-    if (n->fd >= 0)
+        evdns_close_server_port(n->port); /* closes fd */
+    else if (n->fd >= 0)
         close(n->fd);
     free(n);
     *names = NULL;

@@ -180,8 +180,8 @@ void name_server_free(struct name_server **server)
     if (s == NULL)
         return;
     if (s->dns != NULL)
-        evdns_close_server_port(s->dns);
-    if (s->fd >= 0)
+        evdns_close_server_port(s->dns); /* closes fd */
+    else if (s->fd >= 0)
         close(s->fd);
     free(s);
     *server = NULL;
