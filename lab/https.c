@@ -51,6 +51,7 @@ static int set_up_tls(struct https_server *server, struct lab_error *e)
     server->tls = SSL_CTX_new(TLS_server_method());
     if (server->tls == NULL || SSL_CTX_set_min_proto_version(server->tls, TLS1_2_VERSION) != 1 ||
         (config->tls12_only && SSL_CTX_set_max_proto_version(server->tls, TLS1_2_VERSION) != 1) ||
+        (config->suites != NULL && SSL_CTX_set_cipher_list(server->tls, config->suites) != 1) ||
         SSL_CTX_set1_groups_list(server->tls, groups) != 1 ||
         SSL_CTX_set_session_id_context(server->tls, session_context, sizeof session_context - 1) !=
             1 ||

@@ -39,6 +39,7 @@ struct https_config {
     uint16_t port;              /* 0: any free one */
     struct rd certificate, key; /* DER */
     bool tls12_only;            /* brainpool certificates have no place in TLS 1.3 */
+    const char *suites;         /* of TLS 1.2, in OpenSSL's words, or NULL */
     const char *protocol;       /* X-Admin-Protocol of the answers, or NULL */
     https_handler *handler;
     void *ctx;

@@ -18,7 +18,7 @@ struct ipa {
     struct es9p_client *server;
     struct wr answer; /* of the last ES10 call */
     bool json;
-    bool quiet; /* a download prints nothing */
+    bool quiet;                    /* a download prints nothing */
     const char *confirmation_code; /* NULL: none */
     const char *imei;              /* NULL: none; 15 digits */
     bool no_notifications;

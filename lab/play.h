@@ -13,6 +13,7 @@ enum {
     PLAY_MAX_EIMS = 8,
     PLAY_MAX_CHAINS = 4,
     PLAY_CONTROL_LEN = 256,
+    PLAY_SUITES_LEN = 64,
 };
 
 struct play_options {
@@ -32,7 +33,8 @@ struct play_ipae;
 /* A model eIM of the script. */
 struct play_eim {
     struct eim_identity identity;
-    uint64_t counter, token; /* the last ones used, and given */
+    uint64_t counter, token;          /* the last ones used, and given */
+    char tls_suites[PLAY_SUITES_LEN]; /* of TLS 1.2, alone; "": what OpenSSL likes */
 };
 
 /* One player plays one case after the other. */

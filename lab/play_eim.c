@@ -106,6 +106,30 @@ static int eim_word(struct player *p, struct eim_identity *id, const char *word,
     return 0;
 }
 
+/* HEX,KEY: another TLS certificate, and its key in DER or a file of the PKI. */
+static int eim_certificate(struct player *p, struct eim_identity *id, const char *value,
+                           const char *where, struct play_error *e)
+{
+    const char *comma = strchr(value, ',');
+    struct ec_key *key = NULL;
+    char *hex = comma == NULL ? NULL : strndup(value, (size_t)(comma - value));
+
+    wr_clear(&id->tls_certificate);
+    wr_clear(&id->tls_key);
+    int r = hex != NULL && hex_read(hex, &id->tls_certificate)
+                ? 0
+                : play_fail(e, where, "tls-certificate={NAME},KEY");
+    if (r == 0 && strchr(comma, '/') == NULL)
+        r = hex_read(comma + 1, &id->tls_key) ? 0 : play_fail(e, where, "no key in hex");
+    else if (r == 0)
+        r = play_read_key(p, comma + 1, where, &key, e);
+    if (key != NULL && ec_key_write_der(p->crypto, key, &id->tls_key) != 0)
+        r = play_fail(e, where, "no key for TLS");
+    ec_key_free(&key);
+    free(hex);
+    return r;
+}
+
 static void init_eim(struct play_eim *eim)
 {
     *eim = (struct play_eim){ .identity = { .id_type = EIM_ID_PROPRIETARY,
@@ -129,15 +153,25 @@ static int make_eim(struct player *p, const struct play_arguments *w, const char
     if (!copy_text(w->at[0], eim->identity.id, sizeof eim->identity.id))
         return play_fail(e, where, "an eimId has at most %d octets", EIM_ID_MAX);
     const char *host = NULL;
+    size_t certificate = 0;
     for (size_t i = 1; i < w->n; i++) {
-        const char *value = play_word_value(w->at[i], "tls-host");
-        if (value != NULL)
+        const char *value;
+        if ((value = play_word_value(w->at[i], "tls-host")) != NULL)
             host = value;
+        else if ((value = play_word_value(w->at[i], "tls-certificate")) != NULL)
+            certificate = i;
+        else if ((value = play_word_value(w->at[i], "tls-suites")) != NULL &&
+                 copy_text(value, eim->tls_suites, sizeof eim->tls_suites))
+            continue;
         else
             TRY(eim_word(p, &eim->identity, w->at[i], w->where[i], e));
     }
     if (eim->identity.tls_trust != TLS_TRUST_NONE)
         TRY(play_make_tls(p, &eim->identity, host != NULL ? host : eim->identity.fqdn, where, e));
+    if (certificate > 0)
+        TRY(eim_certificate(p, &eim->identity,
+                            play_word_value(w->at[certificate], "tls-certificate"),
+                            w->where[certificate], e));
     eim->counter = eim->identity.counter;
     if (eim->identity.key != NULL)
         eim->identity.curve = ec_key_curve(eim->identity.key);

@@ -14,6 +14,7 @@
 
 #define SERVERS_ADDRESS "192.0.2.10"
 #define NAMES_ADDRESS   "192.0.2.53"
+#define ES9P_PATH       "/gsma/rsp2/es9plus/"
 
 enum {
     MAX_ANSWERS = 64,
@@ -34,13 +35,14 @@ struct answer {
 };
 
 struct play_ipae {
+    struct player *player;
     struct https_server *https;
     struct name_server *names;
     struct address_map map;
     struct terminal_run run;
     struct answer answers[MAX_ANSWERS]; /* from next to n are not given yet */
     size_t next, n;
-    struct wr requests, commands; /* since the statement began */
+    struct wr requests, commands, heads; /* since the statement began */
 };
 
 /* --- the eIM ---------------------------------------------------------------------------------- */
@@ -60,15 +62,19 @@ int play_make_tls(struct player *p, struct eim_identity *id, const char *host, c
     return r;
 }
 
-/* What is said when the script says nothing: there is no package, and thank you. */
-static void put_default(struct rd request, struct answer *ret)
+/* What is said when the script says nothing: what the SM-DP+ says, else there is no package, and
+ * thank you. */
+static void put_default(struct player *p, struct rd request, struct answer *ret)
 {
+    const struct rd whole = request;
     static const uint8_t no_package[] = { 0xBF, 0x4F, 0x03, 0x02, 0x01, 0x01 };
     static const uint8_t acknowledged[] = { 0xBF, 0x50, 0x02, 0x30, 0x00 };
     uint32_t tag = 0;
     size_t n;
 
     tlv_header(&request, &tag, &n);
+    if (play_relay(p, whole, &ret->body))
+        return;
     if (tag == ESIPA_GET_EIM_PACKAGE)
         wr_put(&ret->body, no_package, sizeof no_package);
     else if (tag == ESIPA_PROVIDE_EIM_PACKAGE_RESULT)
@@ -77,17 +83,37 @@ static void put_default(struct rd request, struct answer *ret)
         ret->status = STATUS_NO_CONTENT;
 }
 
+/* "PATH CONTENT-TYPE PROTOCOL", a line a request. */
+static void put_head(struct play_ipae *i, const struct https_request *request)
+{
+    const char *const words[] = { request->path,
+                                  " ",
+                                  request->content_type != NULL ? request->content_type : "-",
+                                  " ",
+                                  request->protocol != NULL ? request->protocol : "-",
+                                  "\n" };
+
+    for (size_t k = 0; k < N_ELEMS(words); k++)
+        wr_put_rd(&i->heads, rd_str(words[k]));
+}
+
 static void on_request(void *ctx, const struct https_request *request, struct https_reply *ret)
 {
     struct play_ipae *i = ctx;
     struct answer other = { .status = STATUS_OK }, *answer = &other;
 
     wr_init_heap(&other.body, MESSAGES_MAX);
+    put_head(i, request);
+    if (strncmp(request->path, ES9P_PATH, strlen(ES9P_PATH)) == 0) {
+        play_relay_es9p(i->player, request, ret);
+        wr_done(&other.body);
+        return;
+    }
     wr_put_rd(&i->requests, request->body);
     if (i->next < i->n)
         answer = &i->answers[i->next++];
     else
-        put_default(request->body, answer);
+        put_default(i->player, request->body, answer);
     *ret = (struct https_reply){ .status = answer->status };
     if (answer->body.n > 0) {
         ret->content_type = ESIPA_ASN1_TYPE;
@@ -100,11 +126,11 @@ static void on_request(void *ctx, const struct https_request *request, struct ht
 }
 
 /* The eIM with a TLS certificate; there is one, since all names are at one address. */
-static const struct eim_identity *serving(const struct player *p)
+static const struct play_eim *serving(const struct player *p)
 {
     for (size_t i = 0; i < p->n_eims; i++)
         if (p->eims[i].identity.tls_certificate.n > 0)
-            return &p->eims[i].identity;
+            return &p->eims[i];
     return NULL;
 }
 
@@ -119,6 +145,8 @@ static struct play_ipae *get_ipae(struct player *p)
         return NULL;
     wr_init_heap(&p->ipae->requests, MESSAGES_MAX);
     wr_init_heap(&p->ipae->commands, MESSAGES_MAX);
+    wr_init_heap(&p->ipae->heads, MESSAGES_MAX);
+    p->ipae->player = p;
     return p->ipae;
 }
 
@@ -142,6 +170,7 @@ void play_forget_ipae(struct player *p)
         wr_done(&i->answers[k].body);
     wr_done(&i->requests);
     wr_done(&i->commands);
+    wr_done(&i->heads);
     free(i);
     p->ipae = NULL;
 }
@@ -166,13 +195,20 @@ static int map_port(struct play_ipae *i, const char *address, unsigned port, uin
 static int start_servers(struct player *p, struct play_ipae *i, struct lab_error *e)
 {
     const struct name_server_config names = { .address = SERVERS_ADDRESS };
-    const struct eim_identity *id = serving(p);
+    const struct play_eim *eim = serving(p);
+    struct play_error error = { .at = NULL };
 
-    if (id == NULL)
+    if (eim == NULL)
         return lab_fail(e, "there is no eIM with a TLS certificate: eim ID tls");
+    if (p->options->profiles != NULL && play_need_smdpp(p, NULL, &error) != 0)
+        return lab_fail(e, "%s", error.e.text);
+    const struct eim_identity *id = &eim->identity;
     const struct https_config https = { .bind_address = "127.0.0.1",
                                         .certificate = wr_view(&id->tls_certificate),
                                         .key = wr_view(&id->tls_key),
+                                        .tls12_only = eim->tls_suites[0] != '\0',
+                                        .suites =
+                                            eim->tls_suites[0] != '\0' ? eim->tls_suites : NULL,
                                         .protocol = ESIPA_PROTOCOL,
                                         .handler = on_request,
                                         .ctx = i };
@@ -235,7 +271,8 @@ static int run_and_tell(struct player *p, const struct play_step *s, unsigned lo
         return play_mute_is_wanted(p, s, play_differs(p, "the card is mute"), e);
     if (r != 0)
         return play_differs(p, "%s", e->e.text);
-    if (!play_names_put(&p->names, "commands", wr_view(&i->commands)))
+    if (!play_names_put(&p->names, "commands", wr_view(&i->commands)) ||
+        !play_names_put(&p->names, "heads", wr_view(&i->heads)))
         return play_fail(e, s->at, "more than %d variables, or out of memory", PLAY_MAX_NAMES);
     return s->wanted == NULL ? 0 : play_compare_last(p, s, e);
 }
@@ -244,6 +281,7 @@ static void begin_telling(struct play_ipae *i)
 {
     wr_clear(&i->requests);
     wr_clear(&i->commands);
+    wr_clear(&i->heads);
 }
 
 static int terminal_word(const char *word, const char *where, struct terminal_config *config,

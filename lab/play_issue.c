@@ -85,6 +85,8 @@ static int order_word(const char *word, const char *where, struct order *o, stru
         o->wrong_signature = true;
     } else if ((value = play_word_value(word, "key")) != NULL) {
         o->key_file = value;
+    } else if ((value = play_word_value(word, "dns")) != NULL) {
+        o->request.dns_name = value;
     } else if ((value = play_word_value(word, "oid")) != NULL) {
         o->request.oid = value;
     } else if ((value = play_word_value(word, "eid")) != NULL) {

@@ -25,6 +25,18 @@ int play_read_eid(struct player *p, uint8_t ret[BPP_EID_LEN], struct play_error 
 int play_make_tls(struct player *p, struct eim_identity *id, const char *host, const char *where,
                   struct play_error *e);
 
+/* --- the SM-DP+ (play_smdpp.c, play_relay.c) -------------------------------------------------- */
+
+extern const char play_dp_address[];
+int play_need_smdpp(struct player *p, const char *where, struct play_error *e);
+
+/* A download through the eIM, one message of ESipa.  false: there is nothing to answer. */
+bool play_relay(struct player *p, struct rd request, struct wr *ret);
+struct https_request;
+struct https_reply;
+void play_relay_es9p(struct player *p, const struct https_request *request,
+                     struct https_reply *ret);
+
 /* --- values (play_compute.c, play_issue.c, play_naa.c, play_pieces.c, play_smdpp.c)
  * ---------------------------
  */

@@ -23,7 +23,7 @@ enum {
     TAG_CONFIGURE_ISDP = 0xBF24,
 };
 
-static const char dp_address[] = "testsmdpplus1.example.com";
+const char play_dp_address[] = "testsmdpplus1.example.com";
 
 /* --- segments (SGP.22 2.5.5) -------------------------------------------------------------------
  */
@@ -223,7 +223,7 @@ static int put_metadata(struct player *p, const char *name, const char *lines, c
     wr_init_heap(&upp, LAB_FILE_MAX);
     int r = read_profile(p, name, ".der", where, &upp, e);
     if (r == 0)
-        r = metadata_from_upp(wr_view(&upp), dp_address, &m, &e->e);
+        r = metadata_from_upp(wr_view(&upp), play_dp_address, &m, &e->e);
     if (r == 0)
         r = apply_lines(p, name, lines, where, &m, e);
     if (r == 0)
@@ -391,13 +391,13 @@ int play_compute_bind(struct player *p, const struct play_arguments *w, struct w
 /* --- whole downloads -----------------------------------------------------------------------------
  */
 
-static int need_smdpp(struct player *p, const char *where, struct play_error *e)
+int play_need_smdpp(struct player *p, const char *where, struct play_error *e)
 {
     static const enum curve curves[MUTUAL_MAX_IDENTITIES] = { CURVE_P256, CURVE_BRAINPOOL_P256R1 };
     struct smdpp_config config = { .crypto = p->crypto,
                                    .profiles = p->options->profiles,
-                                   .host = dp_address,
-                                   .address = dp_address,
+                                   .host = play_dp_address,
+                                   .address = play_dp_address,
                                    .ppk = true };
 
     if (p->dp != NULL)
@@ -495,7 +495,7 @@ static int model_initiate(struct download *d, struct rd challenge, struct lab_er
     wr_init_heap(&answer.ci_pk_id, MESSAGE_MAX);
     wr_init_heap(&answer.server_certificate, MESSAGE_MAX);
     int r = say_status(mutual_initiate(smdpp_mutual(m->p->dp), challenge, wr_view(&d->info1),
-                                       dp_address, &answer, &session),
+                                       play_dp_address, &answer, &session),
                        "InitiateAuthentication", e);
     const struct field_value values[] = {
         { FIELD_SIGNED1, &answer.server_signed1 },
@@ -705,8 +705,8 @@ static int download(struct player *p, const struct play_arguments *w, struct pla
         TRY(download_word(w->at[i], w->where[i], &words, e));
     if (!copy_text(w->at[0], ac.matching_id, sizeof ac.matching_id))
         return play_fail(e, where, "too long a matching id");
-    copy_text(dp_address, ac.address, sizeof ac.address);
-    TRY(need_smdpp(p, where, e));
+    copy_text(play_dp_address, ac.address, sizeof ac.address);
+    TRY(play_need_smdpp(p, where, e));
     TRY(have_profile(p, w->at[0], where, e));
     TRY(play_open_isdr(p, e));
     struct ipa ipa = {

@@ -306,9 +306,13 @@ static const char *check_leaf(const struct trust *t, X509_STORE_CTX *ctx, X509 *
     const char *reason = NULL;
     enum cert_role role = (enum cert_role)(cert_roles(leaf) & t->roles);
 
-    if (!(X509_get_extended_key_usage(x) & XKU_SSL_SERVER))
+    if (!(X509_get_extension_flags(x) & EXFLAG_XKUSAGE) ||
+        !(X509_get_extended_key_usage(x) & XKU_SSL_SERVER))
         return refuse(ctx, X509_V_ERR_INVALID_PURPOSE,
                       "extendedKeyUsage is without serverAuth (SGP.22 4.5.2.1)");
+    if (cert_key(leaf) == NULL)
+        return refuse(ctx, X509_V_ERR_CERT_REJECTED,
+                      "the key is on none of the curves (SGP.22 2.6.7.1)");
     if (t->roles != 0)
         reason = role != ROLE_NONE ? cert_check(t->crypto, leaf, role, issuer, ski)
                                    : "certificatePolicies names no TLS server (SGP.22 4.5.2.1)";
