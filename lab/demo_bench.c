@@ -12,6 +12,7 @@
 #include "lab/esipa.h"
 #include "lab/esipa_coap.h"
 #include "lab/metadata.h"
+#include "lab/name_server.h"
 #include "os/err.h"
 #include "os/tlv.h"
 

@@ -44,7 +44,7 @@ struct running {
     struct wr eim, profile;
     struct event_base *base;
     struct event *signals[N_SIGNALS], *tick, *end;
-    struct names *names;
+    struct name_server *names;
     struct fleet *fleet;
     struct fleet_taken taken;
     unsigned ticks;
@@ -439,7 +439,7 @@ static int work(struct running *r, struct lab_error *e)
 static void end(struct running *r)
 {
     fleet_free(&r->fleet);
-    names_close(&r->names);
+    name_server_free(&r->names);
     for (size_t i = 0; i < N_SIGNALS; i++)
         if (r->signals[i] != NULL)
             event_free(r->signals[i]);

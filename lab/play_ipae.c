@@ -7,6 +7,7 @@
 #include "lab/esipa.h"
 #include "lab/https.h"
 #include "lab/identity.h"
+#include "lab/name_server.h"
 #include "lab/play_model.h"
 #include "lab/terminal_run.h"
 #include "os/err.h"

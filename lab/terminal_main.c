@@ -54,7 +54,7 @@ struct running {
     struct card *card;
     struct terminal *terminal;
     struct capture *capture;
-    struct names *names;
+    struct name_server *names;
     FILE *trace;
     enum pause pause;
     bool reached, stopped;
@@ -863,7 +863,7 @@ static void clean_up(struct running *r)
         event_free(r->end);
     if (r->go_on != NULL)
         event_free(r->go_on);
-    names_close(&r->names);
+    name_server_free(&r->names);
     if (r->lines != NULL)
         evbuffer_free(r->lines);
     if (r->base != NULL)

@@ -1,5 +1,5 @@
-/* terminal_run.h - a terminal in an event loop with a clock of its own, and the name server beside
- * it: time is put forward when nobody waits for an octet, so that nothing sleeps. */
+/* terminal_run.h - a terminal in an event loop with a clock of its own: time is put forward when
+ * nobody waits for an octet, so that nothing sleeps. */
 #ifndef LAB_TERMINAL_RUN_H
 #define LAB_TERMINAL_RUN_H
 
@@ -27,21 +27,5 @@ int terminal_run_turn(struct terminal_run *r, bool *ret_rests, struct lab_error 
 bool terminal_run_skip(struct terminal_run *r);
 
 uint64_t here_ms(void);
-
-/* --- names ------------------------------------------------------------------------------------ */
-
-struct name_server;
-
-/* Answers on 127.0.0.1: this name, or any if it is NULL, is at this IPv4 address.  asked may be
- * NULL. */
-struct name_server_config {
-    const char *name, *address;
-    void (*asked)(void *ctx, const char *name);
-    void *ctx;
-};
-int name_server_new(const struct name_server_config *config, struct event_base *base,
-                    struct name_server **ret, struct lab_error *e);
-uint16_t name_server_port(const struct name_server *server);
-void name_server_free(struct name_server **server);
 
 #endif
