@@ -116,7 +116,7 @@ static int compute_pki(struct player *p, const struct play_arguments *w, struct 
 static int compute_ci(struct player *p, const struct play_arguments *w, struct wr *ret,
                       struct play_error *e)
 {
-    enum curve curve;
+    enum curve curve = CURVE_P256;
 
     TRY(count_is(w, 2, "ci nist|brp", e));
     TRY(play_read_curve(w->at[1], w->where[1], &curve, e));

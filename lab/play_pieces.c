@@ -57,7 +57,7 @@ int play_compute_replace(struct player *p, const struct play_arguments *w, struc
     struct wr in, old;
 
     (void)p;
-    TRY(want_words(w, 2, PLAY_MAX_WORDS, e));
+    TRY(want_words(w, 2, PLAY_MAX_WORDS - 1, e));
     wr_init_heap(&in, PLAY_VALUE_MAX);
     wr_init_heap(&old, PLAY_VALUE_MAX);
     int r = play_word_octets(w, 1, 0, &in, e);

@@ -8,8 +8,8 @@
 enum { PLAY_MAX_WORDS = 128 };
 
 struct play_arguments {
-    char *at[PLAY_MAX_WORDS];          /* ours */
-    const char *where[PLAY_MAX_WORDS]; /* into the script; where[n] is its end */
+    char *at[PLAY_MAX_WORDS];              /* ours */
+    const char *where[PLAY_MAX_WORDS + 1]; /* into the script; where[n] is its end */
     size_t n;
 };
 
