@@ -11,17 +11,33 @@
 
 enum { SW_LEN = 2, READER_NAMES_MAX = 16384 };
 
-struct card {
+struct way {
     /* 0 and *ret_n octets in response, or negative. */
     int (*transmit)(struct card *card, struct rd command, size_t *ret_n, struct lab_error *e);
     int (*reset)(struct card *card, struct lab_error *e);
     void (*close)(struct card *card);
+};
+
+struct card {
+    const struct way *way;
     struct softeuicc *file;
     SCARDCONTEXT context;
     SCARDHANDLE handle;
     DWORD protocol;
     uint8_t response[CARD_RESPONSE_MAX];
 };
+
+/* NULL without memory. */
+static struct card *card_new(const struct way *way, struct lab_error *e)
+{
+    struct card *card = calloc(1, sizeof *card);
+
+    if (card == NULL)
+        lab_fail(e, "out of memory");
+    else
+        card->way = way;
+    return card;
+}
 
 /* --- a card file ------------------------------------------------------------------------------ */
 
@@ -44,15 +60,13 @@ static void file_close(struct card *card)
 
 int card_open_file(const char *path, struct card **ret, struct lab_error *e)
 {
+    static const struct way own = { file_transmit, file_reset, file_close };
     struct softeuicc_options options = { .crypto = NULL };
     char why[SOFTEUICC_ERROR_LEN] = "";
-    struct card *card = calloc(1, sizeof *card);
+    struct card *card = card_new(&own, e);
 
     if (card == NULL)
-        return lab_fail(e, "out of memory");
-    card->transmit = file_transmit;
-    card->reset = file_reset;
-    card->close = file_close;
+        return ERR_INPUT;
     if (softeuicc_open(path, &options, &card->file, why) != 0) {
         free(card);
         return lab_fail(e, "%s", why);
@@ -72,13 +86,11 @@ static void leave(struct card *card)
 
 int card_borrow(struct softeuicc *borrowed, struct card **ret, struct lab_error *e)
 {
-    struct card *card = calloc(1, sizeof *card);
+    static const struct way of_another = { file_transmit, file_reset, leave };
+    struct card *card = card_new(&of_another, e);
 
     if (card == NULL)
-        return lab_fail(e, "out of memory");
-    card->transmit = file_transmit;
-    card->reset = file_reset;
-    card->close = leave;
+        return ERR_INPUT;
     card->file = borrowed;
     *ret = card;
     return 0;
@@ -158,13 +170,11 @@ static int pcsc_connect(struct card *card, const char *reader, struct lab_error 
 
 int card_open_reader(const char *reader, struct card **ret, struct lab_error *e)
 {
-    struct card *card = calloc(1, sizeof *card);
+    static const struct way pcsc = { pcsc_transmit, pcsc_reset, pcsc_close };
+    struct card *card = card_new(&pcsc, e);
 
     if (card == NULL)
-        return lab_fail(e, "out of memory");
-    card->transmit = pcsc_transmit;
-    card->reset = pcsc_reset;
-    card->close = pcsc_close;
+        return ERR_INPUT;
     card->protocol = SCARD_PROTOCOL_UNDEFINED;
     LONG r = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &card->context);
     if (r != SCARD_S_SUCCESS) {
@@ -183,14 +193,14 @@ void card_close(struct card **card)
 {
     if (*card == NULL)
         return;
-    (*card)->close(*card);
+    (*card)->way->close(*card);
     free(*card);
     *card = NULL;
 }
 
 int card_reset(struct card *card, struct lab_error *e)
 {
-    return card->reset(card, e);
+    return card->way->reset(card, e);
 }
 
 int card_transmit(struct card *card, struct rd command, struct wr *ret_data, uint16_t *ret_sw,
@@ -198,7 +208,7 @@ int card_transmit(struct card *card, struct rd command, struct wr *ret_data, uin
 {
     size_t n = 0;
 
-    TRY(card->transmit(card, command, &n, e));
+    TRY(card->way->transmit(card, command, &n, e));
     if (n < SW_LEN)
         return lab_fail(e, "the card's response has no status word");
     wr_put(ret_data, card->response, n - SW_LEN);

@@ -54,8 +54,8 @@ static void try_change(struct bench *b, const char *function, unsigned digit)
     ck_assert_uint_eq(card_es10_hex(&b->card, request), 0x9000);
 }
 
-/* Check writes what it sees to a file that both processes have open; killed within that, the one here
- * would leave half a message in it. */
+/* Check writes what it sees to a file that both processes have open; killed within that, the one
+ * here would leave half a message in it. */
 static void tell_check_nothing(int keep)
 {
     int nowhere = open("/dev/null", O_RDWR);
