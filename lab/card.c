@@ -16,12 +16,16 @@ enum {
     INSERTION_MS = 20000, /* pcscd looks for cards now and then */
 };
 
-struct card {
+struct way {
     /* 0 and *ret_n octets in response, or negative. */
     int (*transmit)(struct card *card, struct rd command, size_t *ret_n, struct lab_error *e);
     int (*reset)(struct card *card, enum card_reset how, struct wr *ret_atr, struct lab_error *e);
     int (*power_off)(struct card *card, struct lab_error *e);
     void (*close)(struct card *card);
+};
+
+struct card {
+    const struct way *way;
     struct softeuicc *file;
     struct card_slot *slot; /* where the card of a reader is, if it is ours */
     SCARDCONTEXT context;
@@ -34,6 +38,18 @@ struct card {
     size_t commands;
     uint8_t response[CARD_RESPONSE_MAX];
 };
+
+/* NULL without memory. */
+static struct card *card_new(const struct way *way, struct lab_error *e)
+{
+    struct card *card = calloc(1, sizeof *card);
+
+    if (card == NULL)
+        lab_fail(e, "out of memory");
+    else
+        card->way = way;
+    return card;
+}
 
 /* --- a card file ------------------------------------------------------------------------------ */
 
@@ -67,18 +83,7 @@ static void file_close(struct card *card)
     softeuicc_close(&card->file);
 }
 
-static struct card *new_file_card(void)
-{
-    struct card *card = calloc(1, sizeof *card);
-
-    if (card == NULL)
-        return NULL;
-    card->transmit = file_transmit;
-    card->reset = file_reset;
-    card->power_off = file_power_off;
-    card->close = file_close;
-    return card;
-}
+static const struct way own = { file_transmit, file_reset, file_power_off, file_close };
 
 static int start_file_card(struct card *card, const char *what, struct card **ret,
                            struct lab_error *e)
@@ -95,10 +100,10 @@ int card_open_file(const char *path, struct card **ret, struct lab_error *e)
 {
     struct softeuicc_options options = { .crypto = NULL };
     char why[SOFTEUICC_ERROR_LEN] = "";
-    struct card *card = new_file_card();
+    struct card *card = card_new(&own, e);
 
     if (card == NULL)
-        return lab_fail(e, "out of memory");
+        return ERR_INPUT;
     if (softeuicc_open(path, &options, &card->file, why) != 0) {
         free(card);
         return lab_fail(e, "%s", why);
@@ -111,10 +116,10 @@ int card_open_memory(const struct softeuicc_new *how, struct softeuicc_crypto *c
 {
     struct softeuicc_options options = { .crypto = crypto };
     char why[SOFTEUICC_ERROR_LEN] = "";
-    struct card *card = new_file_card();
+    struct card *card = card_new(&own, e);
 
     if (card == NULL)
-        return lab_fail(e, "out of memory");
+        return ERR_INPUT;
     if (softeuicc_open_memory(how, &options, &card->file, why) != 0) {
         free(card);
         return lab_fail(e, "%s", why);
@@ -129,11 +134,11 @@ static void leave(struct card *card)
 
 int card_borrow(struct softeuicc *borrowed, struct card **ret, struct lab_error *e)
 {
-    struct card *card = new_file_card();
+    static const struct way of_another = { file_transmit, file_reset, file_power_off, leave };
+    struct card *card = card_new(&of_another, e);
 
     if (card == NULL)
-        return lab_fail(e, "out of memory");
-    card->close = leave;
+        return ERR_INPUT;
     card->file = borrowed;
     *ret = card;
     return 0;
@@ -257,15 +262,12 @@ static int pcsc_connect(struct card *card, const char *reader, struct lab_error 
 static int open_pcsc(struct card_slot *slot, const char *reader, struct card **ret,
                      struct lab_error *e)
 {
-    struct card *card = calloc(1, sizeof *card);
+    static const struct way pcsc = { pcsc_transmit, pcsc_reset, pcsc_power_off, pcsc_close };
+    struct card *card = card_new(&pcsc, e);
 
     if (card == NULL)
-        return lab_fail(e, "out of memory");
+        return ERR_INPUT;
     card->slot = slot;
-    card->transmit = pcsc_transmit;
-    card->reset = pcsc_reset;
-    card->power_off = pcsc_power_off;
-    card->close = pcsc_close;
     card->protocol = SCARD_PROTOCOL_UNDEFINED;
     LONG r = SCardEstablishContext(SCARD_SCOPE_SYSTEM, NULL, NULL, &card->context);
     if (r != SCARD_S_SUCCESS) {
@@ -296,7 +298,7 @@ void card_close(struct card **card)
 {
     if (*card == NULL)
         return;
-    (*card)->close(*card);
+    (*card)->way->close(*card);
     free(*card);
     *card = NULL;
 }
@@ -332,7 +334,7 @@ int card_transmit(struct card *card, struct rd command, struct wr *ret_data, uin
 
     card->mute = false;
     double begin = now();
-    int r = card->transmit(card, command, &n, e);
+    int r = card->way->transmit(card, command, &n, e);
     card->seconds += now() - begin;
     card->commands++;
     if (card->watch != NULL)
@@ -356,12 +358,12 @@ bool card_is_mute(const struct card *card)
 int card_reset(struct card *card, enum card_reset how, struct wr *ret_atr, struct lab_error *e)
 {
     card->off = false;
-    return card->reset(card, how, ret_atr, e);
+    return card->way->reset(card, how, ret_atr, e);
 }
 
 int card_power_off(struct card *card, struct lab_error *e)
 {
-    return card->power_off(card, e);
+    return card->way->power_off(card, e);
 }
 
 bool card_has_control(const struct card *card)

@@ -19,8 +19,6 @@ enum {
     RPLMN_LEN = 3,
     MAX_LEARNING = 2, /* tries to learn a device's certificate and token */
     CA_MAX = 256 * 1024,
-    FEATURE_EIM_HANDLES_DATA = 1 << 2, /* eimDownloadDataHandling, SGP.32 4.1 */
-    NO_PACKAGE = 1,
     UNDEFINED_ERROR = 127,
 };
 
@@ -172,7 +170,7 @@ static int refuse_package(struct eim_call *call, long code, struct wr *ret)
 {
     struct wr_mark mark = tlv_open(ret, ESIPA_GET_EIM_PACKAGE);
 
-    if (eim_version(call) == SGP32_V1_0 && code != NO_PACKAGE)
+    if (eim_version(call) == SGP32_V1_0 && code != NO_EIM_PACKAGE_AVAILABLE)
         code = UNDEFINED_ERROR;
     tlv_put_uint(ret, TAG_INTEGER, (uint64_t)code);
     tlv_close(ret, mark);
@@ -303,7 +301,7 @@ static int make_message(struct eim_call *call, struct eim_work *w, struct rd ord
     default:
         return eim_trigger_write(order,
                                  !tlv_find(order, ORDER_EIM_HANDLES, &t) ||
-                                     (call->device.features & FEATURE_EIM_HANDLES_DATA) == 0,
+                                     (call->device.features & FEATURE_EIM_DOWNLOAD) == 0,
                                  tid, ret);
     }
 }
@@ -363,12 +361,12 @@ static int answer_with_work(struct eim_call *call, struct wr *ret)
     bool found = false;
 
     if (call->device.gone_to[0] != '\0')
-        return refuse_package(call, NO_PACKAGE, ret);
+        return refuse_package(call, NO_EIM_PACKAGE_AVAILABLE, ret);
     TRY(queue_learning(call));
     for (;;) {
         TRY(store_next_work(db, call->device.eid, &w, &found));
         if (!found)
-            return refuse_package(call, NO_PACKAGE, ret);
+            return refuse_package(call, NO_EIM_PACKAGE_AVAILABLE, ret);
         if (w.handed < EIM_MAX_HANDED)
             return hand_out(call, &w, ret);
         TRY(store_finish_work(db, w.number, WORK_FAILED, "no result after three deliveries"));

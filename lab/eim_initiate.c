@@ -20,8 +20,6 @@ enum {
     SMDP_ADDRESS_MISMATCH = 50,
     SMDP_OID_MISMATCH = 51,
     INVALID_EIM_TRANSACTION_ID = 52,
-    FEATURE_EIM_HANDLES_DATA = 1 << 2,
-    FEATURE_EIM_CTX_PARAMS = 1 << 3,
 };
 
 /* What the eIM knows of the download that begins. */
@@ -56,8 +54,8 @@ static int read_order(struct eim_call *call, struct start *s)
     wr_init_heap(&order, EIM_BLOB_MAX);
     int r = store_get_work_blob(call->eim->db, s->work.number, WORK_ORDER, &order);
     struct rd in = wr_view(&order);
-    s->eim_handles = tlv_find(in, ORDER_EIM_HANDLES, &t) &&
-                     (call->device.features & FEATURE_EIM_HANDLES_DATA) != 0;
+    s->eim_handles =
+        tlv_find(in, ORDER_EIM_HANDLES, &t) && (call->device.features & FEATURE_EIM_DOWNLOAD) != 0;
     if (r == 0 && tlv_find(in, 0xA0, &data)) {
         if (tlv_find(data.value, 0x80, &t) && copy_rd(t.value, code, sizeof code))
             read_code(code, s);
@@ -133,7 +131,7 @@ static int put_ctx_params(struct eim_call *call, const struct start *s, struct w
     struct wr info;
     struct tlv t;
 
-    if ((call->device.features & FEATURE_EIM_CTX_PARAMS) == 0)
+    if ((call->device.features & FEATURE_EIM_CTX) == 0)
         return 0;
     wr_init_heap(&info, EIM_BLOB_MAX);
     int r = store_get_blob(call->eim->db, call->device.eid, DEVICE_DEVICE_INFO, &info);

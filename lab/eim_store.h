@@ -5,12 +5,11 @@
 #ifndef LAB_EIM_STORE_H
 #define LAB_EIM_STORE_H
 
+#include "asn1/esipa.h"
 #include "lab/eim_db.h"
 #include "lab/rsp.h"
 
 enum {
-    EIM_ID_CHARACTERS = 128, /* of an eimId, SGP.32 2.11.1.1.1 */
-    EIM_ID_MAX = 4 * EIM_ID_CHARACTERS,
     EIM_TEXT_LEN = 256,
     EIM_EID_LEN = 16,
     EIM_EID_TEXT_LEN = 33,

@@ -90,7 +90,7 @@ static const struct field answers[] = {
     { ESIPA_AUTHENTICATE_CLIENT, "smdpSignature2", 0x5F37, WHOLE },
     { ESIPA_AUTHENTICATE_CLIENT, "smdpCertificate", 0x30, WHOLE },
     { ESIPA_AUTHENTICATE_CLIENT, "hashCc", 0x04, WHOLE },
-    { ESIPA_AUTHENTICATE_CLIENT, "profileDownloadTriggerRequest", 0xBF54, WHOLE },
+    { ESIPA_AUTHENTICATE_CLIENT, "profileDownloadTriggerRequest", PROFILE_DOWNLOAD_TRIGGER, WHOLE },
     { ESIPA_GET_BOUND_PROFILE_PACKAGE, "transactionId", 0x80, HEX },
     { ESIPA_GET_BOUND_PROFILE_PACKAGE, "boundProfilePackage", 0xBF36, WHOLE },
     { ESIPA_GET_EIM_PACKAGE, "euiccPackageRequest", EUICC_PACKAGE, WHOLE },

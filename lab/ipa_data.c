@@ -220,7 +220,7 @@ static int put_tid(struct answer *a, struct lab_error *e)
 static int put_capabilities(struct answer *a, struct lab_error *e)
 {
     (void)e;
-    data_put_capabilities(a->w, a->s->features, EIM_RETRIEVE_HTTPS);
+    esipa_put_capabilities(a->w, a->s->features, EIM_RETRIEVE_HTTPS);
     return 0;
 }
 
@@ -229,7 +229,7 @@ static int put_device_info(struct answer *a, struct lab_error *e)
     struct wr_mark mark = tlv_open(a->w, 0xA9);
 
     (void)e;
-    device_info_put(a->s->ipa, a->w);
+    device_info_put(a->w, a->s->ipa->imei);
     tlv_close(a->w, mark);
     return 0;
 }
@@ -274,7 +274,7 @@ int ipa_data_put(struct eim_session *s, struct rd body, struct wr *w, uint32_t *
     size_t before = w->n;
 
     *ret_given = 0;
-    TRY(data_request_read(body, s->version, &a.request));
+    TRY(esipa_read_data_request(body, s->version, &a.request));
     if (a.request.bad_tag)
         a.error = DATA_INCORRECT_TAG_LIST;
     else if (emergency_is_active(s->ipa))
@@ -288,7 +288,7 @@ int ipa_data_put(struct eim_session *s, struct rd body, struct wr *w, uint32_t *
     }
     if (a.error != 0) {
         w->n = before;
-        data_put_error(w, s->version, a.request.tid, a.error);
+        esipa_put_data_error(w, s->version, a.request.tid, a.error);
     } else {
         *ret_given = a.request.wanted;
     }

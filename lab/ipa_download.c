@@ -193,42 +193,6 @@ static int check_server(struct download *d, struct lab_error *e)
     return same ? 0 : lab_fail(e, "the server's OID is not %s", d->ac.oid);
 }
 
-/* TBCD as SGP.22 5.7.13 has it: the check digit sits alone in the high half of the last octet. */
-static void write_imei(const char *imei, uint8_t ret[8])
-{
-    for (size_t i = 0; i < 7; i++)
-        ret[i] = (uint8_t)((imei[2 * i + 1] - '0') << 4 | (imei[2 * i] - '0'));
-    ret[7] = (uint8_t)((imei[14] - '0') << 4 | 0x0F);
-}
-
-void device_info_put(const struct ipa *ipa, struct wr *w)
-{
-    static const uint8_t releases[][3] = { { 5, 0, 0 }, { 8, 0, 0 }, { 14, 0, 0 }, { 2, 5, 0 } };
-    uint8_t imei[8];
-
-    write_imei(ipa->imei != NULL ? ipa->imei : "352906110000002", imei);
-    tlv_put(w, 0x80, rd_of(imei, 4)); /* tac */
-    struct wr_mark capabilities = tlv_open(w, 0xA1);
-    tlv_put(w, 0x80, rd_of(releases[0], 3)); /* gsmSupportedRelease */
-    tlv_put(w, 0x81, rd_of(releases[1], 3)); /* utranSupportedRelease */
-    tlv_put(w, 0x85, rd_of(releases[2], 3)); /* eutranEpcSupportedRelease */
-    tlv_put(w, 0x8B, rd_of(releases[3], 3)); /* lpaSvn */
-    tlv_close(w, capabilities);
-    if (ipa->imei != NULL)
-        tlv_put(w, 0x82, rd_of(imei, sizeof imei));
-}
-
-static void write_ctx_params1(const struct download *d, struct wr *w)
-{
-    struct wr_mark ctx = tlv_open(w, 0xA0);
-
-    tlv_put_str(w, 0x80, d->ac.matching_id);
-    struct wr_mark device = tlv_open(w, 0xA1);
-    device_info_put(d->ipa, w);
-    tlv_close(w, device);
-    tlv_close(w, ctx);
-}
-
 static int authenticate(struct download *d, struct lab_error *e)
 {
     struct rd answer;
@@ -243,7 +207,7 @@ static int authenticate(struct download *d, struct lab_error *e)
     if (d->fields[FIELD_CTX_PARAMS].n > 0)
         add_field(d, FIELD_CTX_PARAMS);
     else
-        write_ctx_params1(d, &d->message);
+        ctx_params1_put(&d->message, d->ac.matching_id, d->ipa->imei);
     tlv_close(&d->message, mark);
     TRY(ipa_call(d->ipa, &d->message, &answer, e));
     TRY(check_response(d, answer, CODES_AUTHENTICATE_SERVER, "AuthenticateServer", e));

@@ -3,6 +3,7 @@
 #ifndef LAB_IPA_DOWNLOAD_H
 #define LAB_IPA_DOWNLOAD_H
 
+#include "asn1/esipa_download.h"
 #include "lab/ipa.h"
 #include "lab/rsp.h"
 
@@ -24,30 +25,6 @@ struct event_list {
         char address[RSP_TEXT_MAX];
     } entries[EVENTS_MAX];
     size_t n;
-};
-
-/* CancelSessionReason, SGP.22 5.7.14 */
-enum cancel_reason {
-    CANCEL_POSTPONED = 1,
-    CANCEL_METADATA_MISMATCH = 4,
-    CANCEL_LOAD_BPP_ERROR = 5,
-    CANCEL_UNDEFINED = 127,
-};
-
-/* What a server says, as whole TLVs. */
-enum download_field {
-    FIELD_SIGNED1, /* initiate; mandatory up to the certificate */
-    FIELD_SIGNATURE1,
-    FIELD_CI,
-    FIELD_CERTIFICATE,
-    FIELD_CTX_PARAMS, /* ctxParams1, if the server makes them; else empty */
-    FIELD_METADATA,   /* authenticate_client; may be empty from an eIM */
-    FIELD_SIGNED2,
-    FIELD_SIGNATURE2,
-    FIELD_CERTIFICATE2,
-    FIELD_HASH_CC, /* 04, if the server makes it; else empty */
-    FIELD_PACKAGE, /* get_bpp */
-    N_FIELDS,
 };
 
 struct download {
@@ -116,8 +93,5 @@ int discovery_download(struct ipa *ipa, const char *smds, bool notify, struct do
 enum configured_server { CONFIGURED_SMDP = 0x80, CONFIGURED_SMDS = 0x81 };
 int configured_address(struct ipa *ipa, enum configured_server which, char ret[RSP_TEXT_MAX],
                        struct lab_error *e);
-
-/* DeviceInfo's fields: TAC, capabilities, IMEI (SGP.22 5.7.13). */
-void device_info_put(const struct ipa *ipa, struct wr *w);
 
 #endif

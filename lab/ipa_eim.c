@@ -15,11 +15,7 @@ enum {
     CARD_LIST_MAX = 1024 * 1024,
     RETRY_SECONDS = 1,
 
-    TAG_SEQUENCE = 0x30,
-    TAG_INSTALLATION_RESULT_DATA = 0xBF27,
     TAG_RETRIEVE_NOTIFICATIONS = 0xBF2B,
-    TAG_NOTIFICATION_METADATA = 0xBF2F,
-    TAG_INSTALLATION_RESULT = 0xBF37,
     TAG_LIST_ERROR = 0x81,
 };
 
@@ -62,10 +58,12 @@ bool eim_is_indirect(const struct eim_session *s)
 
 void eim_remove_acknowledged(struct eim_session *s, const struct esipa_acks *acks)
 {
+    struct rd list = acks->list;
     struct lab_error e;
+    uint64_t number;
 
-    for (size_t i = 0; i < acks->n; i++) {
-        unsigned long long seq = acks->seq_numbers[i];
+    while (esipa_next_ack(&list, &number)) {
+        unsigned long long seq = number;
         if (ipa_notification_sent(s->ipa, seq, &e) == 0)
             eim_tell(s, "acknowledged", "%llu removed from the card", seq);
         else /* some eIMs acknowledge numbers of their own */
@@ -74,21 +72,14 @@ void eim_remove_acknowledged(struct eim_session *s, const struct esipa_acks *ack
 }
 
 /* An eIM of v1.0 need not acknowledge: its answer says that it has the result (SGP.32 3.3.1). */
-static void remove_provided(struct eim_session *s, struct rd contents)
+static void remove_provided(struct eim_session *s)
 {
-    struct package_result result;
     struct lab_error e;
-    struct tlv t;
+    uint64_t seq;
 
-    if (tlv_get(&contents, &t) != 0 ||
-        (t.tag == TAG_SEQUENCE && !tlv_find(t.value, EUICC_PACKAGE, &t)))
-        return;
-    if (t.tag != EUICC_PACKAGE || package_result_read(t.whole, &result) != 0 ||
-        result.kind != RESULT_OK)
-        return;
-    if (ipa_notification_sent(s->ipa, result.seq_number, &e) == 0)
-        eim_tell(s, "delivered", "%llu removed from the card",
-                 (unsigned long long)result.seq_number);
+    if (esipa_read_provided(wr_view(&s->request), &seq) == 0 &&
+        ipa_notification_sent(s->ipa, seq, &e) == 0)
+        eim_tell(s, "delivered", "%llu removed from the card", (unsigned long long)seq);
 }
 
 static int provide_once(struct eim_session *s, struct esipa_acks *ret_acks, struct lab_error *e)
@@ -111,7 +102,7 @@ int eim_provide(struct eim_session *s, struct rd contents, unsigned attempts, st
 
     s->reached = false;
     wr_clear(&s->request);
-    struct wr_mark mark = esipa_open_result(&s->request, s->version, s->eid);
+    struct wr_mark mark = esipa_open_result(&s->request, s->version, rd_of(s->eid, IPA_EID_LEN));
     wr_put_rd(&s->request, contents);
     tlv_close(&s->request, mark);
     for (unsigned i = 0; i < attempts && r != 0 && !s->reached; i++) {
@@ -130,7 +121,7 @@ int eim_provide(struct eim_session *s, struct rd contents, unsigned attempts, st
     eim_tell(s, "provideEimPackageResult", "delivered, %zu acknowledged", acks.n);
     eim_remove_acknowledged(s, &acks);
     if (!acks.given && s->version == ESIPA_V1_0)
-        remove_provided(s, contents);
+        remove_provided(s);
     return 0;
 }
 
@@ -194,18 +185,14 @@ int eim_read_notifications(struct eim_session *s, struct wr *ret, struct lab_err
 /* The sequence number of a PendingNotification, compact or not. */
 static int read_seq_number(struct rd whole, uint64_t *ret)
 {
+    struct rd in = whole, unused;
     struct tlv t, seq;
 
-    TRY(tlv_get(&whole, &t));
-    if (t.tag == TAG_INSTALLATION_RESULT && !tlv_find(t.value, TAG_INSTALLATION_RESULT_DATA, &t))
-        return ERR_INPUT;
-    if (t.tag == 0xA0) /* CompactProfileInstallationResult */
-        return tlv_find(t.value, 0xA0, &t) && tlv_find(t.value, 0x02, &seq)
-                   ? tlv_uint(seq.value, ret)
-                   : ERR_INPUT;
-    if (!tlv_find(t.value, TAG_NOTIFICATION_METADATA, &t) || !tlv_find(t.value, 0x80, &seq))
-        return ERR_INPUT;
-    return tlv_uint(seq.value, ret);
+    if (tlv_expect(&in, 0xA0, &t) != 0)
+        return esipa_read_notification(whole, ret, &unused);
+    return tlv_find(t.value, 0xA0, &t) && tlv_find(t.value, 0x02, &seq) /* compact */
+               ? tlv_uint(seq.value, ret)
+               : ERR_INPUT;
 }
 
 int eim_handle_notification(struct eim_session *s, struct rd whole, struct lab_error *e)

@@ -51,7 +51,7 @@ int eim_deliver_notifications(struct eim_session *s, struct lab_error *e);
  * set when an SM-DS says where to go on; the call fails then. */
 struct next_step {
     bool given;
-    struct download_trigger trigger; /* its tid is in no buffer any more: empty */
+    struct download_from from; /* its tid is in no buffer any more: empty */
 };
 int download_indirect(struct eim_session *s, const struct activation_code *ac, struct rd tid,
                       struct download_outcome *ret, struct next_step *ret_next,

@@ -9,6 +9,7 @@
 #include "lab/ipa_message.h"
 #include "os/err.h"
 #include "os/tlv.h"
+#include "os/x509.h"
 
 enum {
     REQUEST_MAX = 1024,

@@ -213,7 +213,7 @@ static cJSON *package_result_json(struct rd whole, const struct package_result *
     char text[TEXT_LEN];
 
     cJSON_AddNumberToObject(out, "seqNumber", (double)result->seq_number);
-    cJSON_AddStringToObject(out, "eimId", printable(rd_str(result->eim_id), text, sizeof text));
+    cJSON_AddStringToObject(out, "eimId", printable(result->eim_id, text, sizeof text));
     cJSON_AddNumberToObject(out, "counterValue", (double)result->counter);
     cJSON_AddStringToObject(out, "result", package_result_text(whole, text, sizeof text));
     iot_add_hex(out, "euiccPackageResult", whole);
@@ -233,13 +233,12 @@ int iot_package_results(struct ipa *ipa, struct lab_error *e)
         list.value = rd_of(NULL, 0);
     cJSON *out = cJSON_CreateArray();
     while (list.value.n > 0 && tlv_get(&list.value, &t) == 0) {
-        if (package_result_read(t.whole, &result) != 0)
+        if (esipa_read_package_result(t.whole, &result) != 0)
             break;
         cJSON_AddItemToArray(out, package_result_json(t.whole, &result));
         if (!ipa->json)
             printf("%llu %s %llu %s\n", (unsigned long long)result.seq_number,
-                   printable(rd_str(result.eim_id), id, sizeof id),
-                   (unsigned long long)result.counter,
+                   printable(result.eim_id, id, sizeof id), (unsigned long long)result.counter,
                    package_result_text(t.whole, text, sizeof text));
     }
     if (ipa->json)

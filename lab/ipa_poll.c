@@ -41,14 +41,15 @@ static const char *package_name(uint32_t tag)
 /* Asks once and does what comes; *ret_more: it may be worth asking again. */
 static int ask(struct poll *p, bool *ret_more, struct lab_error *e)
 {
-    struct package_question q = { .eid = p->eid,
+    struct package_question q = { .eid = rd_of(p->eid, sizeof p->eid),
                                   .state_change = p->state_change,
-                                  .cause = p->cause,
-                                  .rplmn = p->o->has_rplmn ? p->o->rplmn : NULL };
-    struct eim_package package;
+                                  .cause = p->cause };
+    struct esipa_package package;
     struct rd answer;
 
     *ret_more = false;
+    if (p->o->has_rplmn)
+        q.rplmn = rd_of(p->o->rplmn, sizeof p->o->rplmn);
     wr_clear(&p->s.request);
     esipa_put_get_package(&p->s.request, p->s.version, &q);
     TRY(eim_exchange(&p->s, &answer, e));
@@ -57,7 +58,7 @@ static int ask(struct poll *p, bool *ret_more, struct lab_error *e)
         TRY(poll_refuse(p, rd_of(NULL, 0), INVALID_PACKAGE_FORMAT, e));
         return lab_fail(e, "GetEimPackage: the answer of the eIM is malformed");
     }
-    if (package.tag == TAG_EIM_PACKAGE_ERROR) {
+    if (package.tag == EIM_PACKAGE_ERROR) {
         eim_tell(&p->s, "getEimPackage", "%s(%llu)",
                  code_name(CODES_GET_EIM_PACKAGE, (long)package.error),
                  (unsigned long long)package.error);

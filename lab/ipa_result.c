@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "asn1/esipa.h"
 #include "lab/codes.h"
-#include "lab/ipa_message.h"
 #include "os/err.h"
 #include "os/tlv.h"
 
@@ -60,7 +60,7 @@ char *package_result_text(struct rd whole, char *ret, size_t size)
     struct tlv element;
 
     ret[0] = '\0';
-    if (package_result_read(whole, &result) != 0) {
+    if (esipa_read_package_result(whole, &result) != 0) {
         add(ret, size, "not an EuiccPackageResult");
         return ret;
     }
@@ -87,7 +87,7 @@ bool package_result_ok(struct rd whole)
     const struct package_element *row;
     uint64_t code;
 
-    if (package_result_read(whole, &result) != 0 || result.kind != RESULT_OK)
+    if (esipa_read_package_result(whole, &result) != 0 || result.kind != RESULT_OK)
         return false;
     while (result.results.n > 0) {
         if (tlv_get(&result.results, &element) != 0 || read_element(&element, &row, &code) != 0 ||

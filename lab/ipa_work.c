@@ -15,7 +15,6 @@ enum {
     ATTEMPTS = 3,
     TEXT_LEN = 900,
 
-    CAUSE_IMMEDIATE_ENABLE = 5,
     SW_WRONG_DATA = 0x6A80, /* what a eUICC says to a package that it cannot read */
 };
 
@@ -119,14 +118,15 @@ static int deliver_or_roll_back(struct poll *p, bool with_notifications, bool ma
     return lab_fail(e, "%.240s; then %.240s", why.text, then.text);
 }
 
-static int do_euicc_package(struct poll *p, const struct eim_package *package, struct lab_error *e)
+static int do_euicc_package(struct poll *p, const struct esipa_package *package,
+                            struct lab_error *e)
 {
     struct euicc_package request;
     struct package_result result;
     char text[TEXT_LEN];
     struct rd answer;
 
-    if (euicc_package_read(package->value, &request) != 0)
+    if (esipa_read_euicc_package(package->value, &request) != 0)
         return poll_refuse(p, rd_of(NULL, 0), INVALID_PACKAGE_FORMAT, e);
     struct lab_error why;
     if (es10_call(&p->ipa->es10, package->whole, &p->ipa->answer, &answer, &why) != 0) {
@@ -142,7 +142,8 @@ static int do_euicc_package(struct poll *p, const struct eim_package *package, s
     eim_tell(&p->s, "loadEuiccPackage", "%s",
              package_result_text(wr_view(&p->part), text, sizeof text));
     bool may_be_granted = request.asks_rollback &&
-                          package_result_read(wr_view(&p->part), &result) == 0 && result.enabled;
+                          esipa_read_package_result(wr_view(&p->part), &result) == 0 &&
+                          result.enabled;
     return deliver_or_roll_back(p, request.has_psmo, may_be_granted, e);
 }
 
@@ -154,8 +155,8 @@ static int deliver_stored(struct poll *p, struct rd list, struct lab_error *e)
     struct tlv t;
 
     while (list.n > 0 && tlv_get(&list, &t) == 0) {
-        if (package_result_read(t.whole, &result) != 0 ||
-            strcmp(result.eim_id, p->s.config->id) != 0)
+        if (esipa_read_package_result(t.whole, &result) != 0 ||
+            !rd_equal(result.eim_id, rd_str(p->s.config->id)))
             continue; /* another eIM's */
         eim_tell(&p->s, "stored result", "%llu: %s", (unsigned long long)result.seq_number,
                  package_result_text(t.whole, text, sizeof text));
@@ -188,13 +189,13 @@ static void learn(struct compact_known *known, uint32_t given)
         (given & DATA_EUM_CERTIFICATE) != 0 && (given & DATA_EUICC_CERTIFICATE) != 0;
 }
 
-static int do_data_request(struct poll *p, const struct eim_package *package, struct lab_error *e)
+static int do_data_request(struct poll *p, const struct esipa_package *package, struct lab_error *e)
 {
     struct data_request request;
     struct lab_error why;
     uint32_t given;
 
-    if (data_request_read(package->value, p->s.version, &request) != 0)
+    if (esipa_read_data_request(package->value, p->s.version, &request) != 0)
         return poll_refuse(p, rd_of(NULL, 0), INVALID_PACKAGE_FORMAT, e);
     wr_clear(&p->contents);
     if (ipa_data_put(&p->s, package->value, &p->contents, &given, &why) != 0) {
@@ -202,7 +203,7 @@ static int do_data_request(struct poll *p, const struct eim_package *package, st
             return card_is_gone(&why, e);
         poll_note(p, "ipaEuiccData", &why);
         wr_clear(&p->contents);
-        data_put_error(&p->contents, p->s.version, request.tid, DATA_UNDEFINED_ERROR);
+        esipa_put_data_error(&p->contents, p->s.version, request.tid, DATA_UNDEFINED_ERROR);
     }
     TRY(provide(p, attempts(p), e));
     learn(&p->s.known, given);
@@ -211,13 +212,13 @@ static int do_data_request(struct poll *p, const struct eim_package *package, st
 
 /* --- downloads (3.2.3) ------------------------------------------------------------------------ */
 
-static int resolve(struct poll *p, const struct download_trigger *trigger, bool indirect,
+static int resolve(struct poll *p, const struct download_from *from, bool indirect,
                    struct activation_code *ac, struct lab_error *e)
 {
     *ac = (struct activation_code){ .address = "" };
-    switch (trigger->source) {
+    switch (from->source) {
     case FROM_ACTIVATION_CODE:
-        return activation_code_read(trigger->text, ac, e);
+        return activation_code_read(from->text, ac, e);
     case FROM_ANYWHERE:
         if (indirect && p->s.features & FEATURE_EIM_DOWNLOAD)
             return 0; /* the eIM knows */
@@ -225,9 +226,9 @@ static int resolve(struct poll *p, const struct download_trigger *trigger, bool 
     case FROM_DEFAULT_DP:
         break;
     case FROM_SMDS:
-        if (trigger->text[0] == '\0')
+        if (from->text[0] == '\0')
             return configured_address(p->ipa, CONFIGURED_SMDS, ac->address, e);
-        return copy_text(trigger->text, ac->address, sizeof ac->address)
+        return copy_text(from->text, ac->address, sizeof ac->address)
                    ? 0
                    : lab_fail(e, "the address of the SM-DS is too long");
     }
@@ -235,29 +236,29 @@ static int resolve(struct poll *p, const struct download_trigger *trigger, bool 
 }
 
 /* Without download data it is ours to decide: the default SM-DP+, else the SM-DS (SGP.32 3.2.3). */
-static bool asks_smds(struct poll *p, struct download_trigger *trigger)
+static bool asks_smds(struct poll *p, struct download_from *from)
 {
     char address[RSP_TEXT_MAX];
     struct lab_error none;
 
-    if (trigger->source == FROM_ANYWHERE &&
+    if (from->source == FROM_ANYWHERE &&
         configured_address(p->ipa, CONFIGURED_SMDP, address, &none) != 0) {
-        trigger->source = FROM_SMDS;
-        trigger->text[0] = '\0';
+        from->source = FROM_SMDS;
+        from->text[0] = '\0';
     }
-    return trigger->source == FROM_SMDS;
+    return from->source == FROM_SMDS;
 }
 
-static int download(struct poll *p, struct download_trigger trigger, struct download_outcome *ret,
+static int download(struct poll *p, struct download_from from, struct download_outcome *ret,
                     struct lab_error *e)
 {
-    const struct rd tid = trigger.tid;
+    const struct rd tid = from.tid;
     struct activation_code ac;
     bool indirect = eim_is_indirect(&p->s);
 
     if (!indirect) {
-        bool discovers = asks_smds(p, &trigger);
-        TRY(resolve(p, &trigger, false, &ac, e));
+        bool discovers = asks_smds(p, &from);
+        TRY(resolve(p, &from, false, &ac, e));
         if (discovers) {
             eim_tell(&p->s, "download", "what the SM-DS at %s announces", ac.address);
             return discovery_download(p->ipa, ac.address, !p->s.silent && !p->ipa->no_notifications,
@@ -268,13 +269,13 @@ static int download(struct poll *p, struct download_trigger trigger, struct down
     }
     for (int hop = 0;; hop++) {
         struct next_step next;
-        TRY(resolve(p, &trigger, true, &ac, e));
+        TRY(resolve(p, &from, true, &ac, e));
         eim_tell(&p->s, "download", "through the eIM%s%s", ac.address[0] != '\0' ? " from " : "",
                  ac.address);
         int r = download_indirect(&p->s, &ac, tid, ret, &next, e);
         if (r == 0 || !next.given || hop + 1 == MAX_HOPS)
             return r;
-        trigger = next.trigger;
+        from = next.from;
     }
 }
 
@@ -291,7 +292,7 @@ static void enable_at_once(struct poll *p)
              (unsigned long long)code);
     if (code == 0) {
         p->state_change = true;
-        p->cause = CAUSE_IMMEDIATE_ENABLE;
+        p->cause = CHANGE_IMMEDIATE_ENABLE;
     }
 }
 
@@ -310,28 +311,29 @@ static int report_download(struct poll *p, struct rd tid, enum trigger_reason re
         ipa_notifications_process(p->ipa, (uint64_t)outcome->result.seq_number, &why) != 0)
         poll_note(p, "notifications", &why);
     if (outcome->has_result)
-        trigger_put_result(&p->contents, tid, result);
+        esipa_put_trigger_result(&p->contents, tid, result);
     else
-        trigger_put_error(&p->contents, p->s.version, tid, reason, wr_view(&outcome->refusal));
+        esipa_put_trigger_error(&p->contents, p->s.version, tid, reason,
+                                wr_view(&outcome->refusal));
     return provide(p, attempts(p), e);
 }
 
-static int do_download(struct poll *p, const struct eim_package *package, struct lab_error *e)
+static int do_download(struct poll *p, const struct esipa_package *package, struct lab_error *e)
 {
     enum trigger_reason reason = TRIGGER_UNDEFINED_ERROR;
     struct download_outcome outcome;
-    struct download_trigger trigger;
+    struct download_from from;
     struct lab_error why;
     int r;
 
-    if (download_trigger_read(package->value, &trigger) != 0)
+    if (download_from_read(package->value, &from) != 0)
         return poll_refuse(p, rd_of(NULL, 0), INVALID_PACKAGE_FORMAT, e);
     download_outcome_init(&outcome);
     if (emergency_is_active(p->ipa)) {
         reason = TRIGGER_ECALL_ACTIVE;
         r = lab_fail(&why, "an emergency profile is enabled");
     } else {
-        r = download(p, trigger, &outcome, &why);
+        r = download(p, from, &outcome, &why);
     }
     if (r != 0 && p->ipa->es10.lost) {
         download_outcome_done(&outcome);
@@ -343,14 +345,14 @@ static int do_download(struct poll *p, const struct eim_package *package, struct
         eim_tell(&p->s, "download", "installed, notification %ld", outcome.result.seq_number);
     if (r == 0 && p->o->immediate_enable)
         enable_at_once(p);
-    r = report_download(p, trigger.tid, reason, &outcome, e);
+    r = report_download(p, from.tid, reason, &outcome, e);
     download_outcome_done(&outcome);
     return r;
 }
 
 /* --- any package ------------------------------------------------------------------------------ */
 
-static int do_acknowledgements(struct poll *p, const struct eim_package *package,
+static int do_acknowledgements(struct poll *p, const struct esipa_package *package,
                                struct lab_error *e)
 {
     struct esipa_acks acks;
@@ -361,7 +363,7 @@ static int do_acknowledgements(struct poll *p, const struct eim_package *package
     return 0;
 }
 
-int poll_do_package(struct poll *p, const struct eim_package *package, struct lab_error *e)
+int poll_do_package(struct poll *p, const struct esipa_package *package, struct lab_error *e)
 {
     switch (package->tag) {
     case EUICC_PACKAGE:

@@ -29,6 +29,6 @@ int poll_refuse(struct poll *p, struct rd tid, enum eim_package_result_error cod
 /* What earlier conversations left on the card. */
 int poll_deliver_results(struct poll *p, struct lab_error *e);
 
-int poll_do_package(struct poll *p, const struct eim_package *package, struct lab_error *e);
+int poll_do_package(struct poll *p, const struct esipa_package *package, struct lab_error *e);
 
 #endif

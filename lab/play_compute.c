@@ -240,7 +240,7 @@ static int compute_cbc(struct player *p, const struct play_arguments *w, struct 
                        struct play_error *e)
 {
     static const uint8_t iv[CIPHER_MAX_BLOCK];
-    enum cipher_family family;
+    enum cipher_family family = CIPHER_AES;
     uint8_t room[CIPHER_MAX_KEY];
     struct wr key, data;
 
@@ -259,7 +259,7 @@ static int compute_cbc(struct player *p, const struct play_arguments *w, struct 
 static int compute_mac(struct player *p, const struct play_arguments *w, struct wr *ret,
                        struct play_error *e)
 {
-    enum cipher_family family;
+    enum cipher_family family = CIPHER_AES;
     uint8_t room[CIPHER_MAX_KEY], mac[CIPHER_MAX_BLOCK];
     struct wr key, data;
 

@@ -206,7 +206,7 @@ int play_put_add_initial_eim(struct player *p, const struct play_arguments *w, s
                              struct wr *ret, struct play_error *e)
 {
     struct wr_mark outer = tlv_open(ret, 0xBF57), list = tlv_open(ret, 0xA0);
-    struct play_eim *eim;
+    struct play_eim *eim = NULL;
 
     for (size_t i = from; i < w->n || i == from; i++) {
         TRY(play_need_eim(p, w, i, &eim, e));

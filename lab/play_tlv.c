@@ -405,7 +405,7 @@ int play_predicate_check(const char *predicate, struct play_error *e)
 int play_predicate(const char *predicate, struct rd in, struct play_names *names,
                    struct play_verdict *ret, struct play_error *e)
 {
-    const struct asking *asking;
+    const struct asking *asking = NULL;
     struct found found;
     struct path path;
     struct question q = { .path = &path, .found = &found, .names = names };

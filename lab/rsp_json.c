@@ -30,7 +30,7 @@ struct es9p_status rsp_json_text(const cJSON *in, const char *name, const char *
 
 struct es9p_status rsp_json_octets(const cJSON *in, const char *name, struct wr *ret)
 {
-    const char *text;
+    const char *text = "";
     struct es9p_status status = rsp_json_text(in, name, &text);
 
     if (status.subject == NULL && (!base64_read(text, ret) || ret->n == 0))
@@ -57,7 +57,7 @@ void rsp_json_put_transaction_id(cJSON *out, const struct transaction_id *id)
 struct es9p_status rsp_json_arguments(const cJSON *in, const char *name,
                                       struct rsp_json_arguments *ret)
 {
-    const char *id;
+    const char *id = "";
 
     wr_init(&ret->transaction_id, ret->room, sizeof ret->room);
     wr_init_heap(&ret->message, HTTPS_MAX_BODY);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "certs/pki.h"
+#include "lab/lab.h"
 #include "lab/ready.h"
 #include "os/err.h"
 
@@ -69,19 +70,18 @@ static bool read_option(int option, const char *value, struct rsp_serve_options 
     }
 }
 
-bool rsp_serve_read(int argc, char **argv, const struct option *options,
-                    bool (*own)(int option, const char *value, void *ctx), void *ctx,
-                    struct rsp_serve_options *o)
+static bool read_options(int argc, char **argv, const struct rsp_serve_program *program, void *ctx,
+                         struct rsp_serve_options *o)
 {
     int option, index = 0;
 
-    while ((option = getopt_long(argc, argv, "", options, &index)) != -1) {
+    while ((option = getopt_long(argc, argv, "", program->options, &index)) != -1) {
         if (option == '?')
             return false;
-        if (!(option < RSP_SERVE_OPTION ? own(option, optarg, ctx)
+        if (!(option < RSP_SERVE_OPTION ? program->read(option, optarg, ctx)
                                         : read_option(option, optarg, o))) {
-            fprintf(stderr, "softeuicc-lab %s: --%s: bad value %s\n", argv[0], options[index].name,
-                    optarg);
+            fprintf(stderr, "softeuicc-lab %s: --%s: bad value %s\n", argv[0],
+                    program->options[index].name, optarg);
             return false;
         }
     }
@@ -169,7 +169,7 @@ int rsp_serve_run(const struct rsp_serve_options *o, const struct rsp_serve *s, 
     return https_run(s->https) == 0 ? 0 : lab_fail(e, "the event loop fails");
 }
 
-void rsp_serve_close(struct rsp_serve *s)
+static void close_all(struct rsp_serve *s)
 {
     https_free(&s->https);
     for (size_t i = 0; i < s->n_identities; i++)
@@ -177,4 +177,24 @@ void rsp_serve_close(struct rsp_serve *s)
     wr_done(&s->certificate);
     wr_done(&s->key);
     crypto_free(&s->crypto);
+}
+
+int rsp_serve_main(int argc, char **argv, const struct rsp_serve_program *program, void *ctx,
+                   struct rsp_serve_options *o)
+{
+    struct rsp_serve s = { .https = NULL };
+    struct lab_error e = { "" };
+
+    if (!read_options(argc, argv, program, ctx, o))
+        return STATUS_USAGE;
+    if (o->help) {
+        program->usage(stdout);
+        return STATUS_DONE;
+    }
+    int result = program->serve(ctx, &s, &e);
+    if (result != 0)
+        fprintf(stderr, "softeuicc-lab %s: %s\n", argv[0], e.text);
+    program->done(ctx);
+    close_all(&s);
+    return result == 0 ? STATUS_DONE : STATUS_FAILED;
 }

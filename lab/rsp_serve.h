@@ -4,6 +4,7 @@
 #define LAB_RSP_SERVE_H
 
 #include <getopt.h>
+#include <stdio.h>
 
 #include "lab/https.h"
 #include "lab/mutual.h"
@@ -33,11 +34,6 @@ struct rsp_serve_options {
     }
 extern const char rsp_serve_usage[];
 
-/* Reads the command line.  own(): an option of the program; false when its value is wrong. */
-bool rsp_serve_read(int argc, char **argv, const struct option *options,
-                    bool (*own)(int option, const char *value, void *ctx), void *ctx,
-                    struct rsp_serve_options *o);
-
 struct rsp_serve {
     struct crypto *crypto;
     struct rsp_identity identities[MUTUAL_MAX_IDENTITIES];
@@ -53,6 +49,19 @@ int rsp_serve_open(const struct rsp_serve_options *o, enum identity_kind kind,
 /* Tells that it is there, with more behind the address, and serves. */
 int rsp_serve_run(const struct rsp_serve_options *o, const struct rsp_serve *s, const char *name,
                   const char *more, struct lab_error *e);
-void rsp_serve_close(struct rsp_serve *s);
+
+struct rsp_serve_program {
+    const struct option *options;
+    void (*usage)(FILE *out);
+    /* One of its own options; false when its value is wrong. */
+    bool (*read)(int option, const char *value, void *ctx);
+    /* rsp_serve_open(), what is its own, rsp_serve_run(). */
+    int (*serve)(void *ctx, struct rsp_serve *s, struct lab_error *e);
+    /* Frees what serve() made, also after a failure. */
+    void (*done)(void *ctx);
+};
+/* The whole of it: the exit status.  ctx is the program's, o within it. */
+int rsp_serve_main(int argc, char **argv, const struct rsp_serve_program *program, void *ctx,
+                   struct rsp_serve_options *o);
 
 #endif

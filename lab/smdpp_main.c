@@ -14,6 +14,7 @@ struct options {
     const char *profiles, *confirmation_code;
     enum profile_class profile_class;
     bool has_class, no_ppk;
+    struct es9p_server es9p;
 };
 
 static void usage(FILE *out)
@@ -61,9 +62,10 @@ static bool read_option(int option, const char *value, void *ctx)
     }
 }
 
-static int serve(const struct options *o, struct rsp_serve *s, struct es9p_server *es9p,
-                 struct lab_error *e)
+static int serve(void *ctx, struct rsp_serve *s, struct lab_error *e)
 {
+    struct options *o = ctx;
+    struct es9p_server *es9p = &o->es9p;
     char more[MORE_LEN];
 
     TRY(rsp_serve_open(&o->serve, IDENTITY_SMDPP, es9p_handle, es9p, s, e));
@@ -86,26 +88,21 @@ static int serve(const struct options *o, struct rsp_serve *s, struct es9p_serve
     return rsp_serve_run(&o->serve, s, "SM-DP+", more, e);
 }
 
+static void done(void *ctx)
+{
+    struct options *o = ctx;
+
+    smdpp_free(&o->es9p.dp);
+}
+
 int smdpp_main(int argc, char **argv)
 {
+    static const struct rsp_serve_program smdpp = { long_options, usage, read_option, serve, done };
     struct options o = {
         .serve = { .port = DEFAULT_PORT, .host = "127.0.0.1", .bind = "127.0.0.1" },
         .profiles = ".",
+        .es9p = { .log = stdout },
     };
-    struct es9p_server es9p = { .log = stdout };
-    struct rsp_serve s = { .https = NULL };
-    struct lab_error e = { "" };
 
-    if (!rsp_serve_read(argc, argv, long_options, read_option, &o, &o.serve))
-        return STATUS_USAGE;
-    if (o.serve.help) {
-        usage(stdout);
-        return STATUS_DONE;
-    }
-    int result = serve(&o, &s, &es9p, &e);
-    if (result != 0)
-        fprintf(stderr, "softeuicc-lab smdpp: %s\n", e.text);
-    smdpp_free(&es9p.dp);
-    rsp_serve_close(&s);
-    return result == 0 ? STATUS_DONE : STATUS_FAILED;
+    return rsp_serve_main(argc, argv, &smdpp, &o, &o.serve);
 }

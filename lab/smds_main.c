@@ -13,6 +13,7 @@ struct options {
     struct rsp_serve_options serve;
     const char *events[SMDS_MAX_EVENTS];
     size_t n_events;
+    struct smds_server server;
 };
 
 static void usage(FILE *out)
@@ -61,9 +62,11 @@ static int register_option(struct smds *ds, const char *text, struct lab_error *
     return status.subject == NULL ? 0 : lab_fail(e, "--event %.200s: %s", text, status.message);
 }
 
-static int serve(const struct options *o, struct rsp_serve *s, struct smds_server *server,
-                 struct lab_error *e)
+static int serve(void *ctx, struct rsp_serve *s, struct lab_error *e)
 {
+    struct options *o = ctx;
+    struct smds_server *server = &o->server;
+
     TRY(rsp_serve_open(&o->serve, IDENTITY_SMDS, smds_handle, server, s, e));
     struct mutual mutual = {
         .crypto = s->crypto,
@@ -81,25 +84,20 @@ static int serve(const struct options *o, struct rsp_serve *s, struct smds_serve
     return rsp_serve_run(&o->serve, s, "SM-DS", "", e);
 }
 
+static void done(void *ctx)
+{
+    struct options *o = ctx;
+
+    smds_free(&o->server.ds);
+}
+
 int smds_main(int argc, char **argv)
 {
+    static const struct rsp_serve_program smds = { long_options, usage, read_option, serve, done };
     struct options o = {
         .serve = { .port = DEFAULT_PORT, .host = "127.0.0.1", .bind = "127.0.0.1" },
+        .server = { .log = stdout },
     };
-    struct smds_server server = { .log = stdout };
-    struct rsp_serve s = { .https = NULL };
-    struct lab_error e = { "" };
 
-    if (!rsp_serve_read(argc, argv, long_options, read_option, &o, &o.serve))
-        return STATUS_USAGE;
-    if (o.serve.help) {
-        usage(stdout);
-        return STATUS_DONE;
-    }
-    int result = serve(&o, &s, &server, &e);
-    if (result != 0)
-        fprintf(stderr, "softeuicc-lab smds: %s\n", e.text);
-    smds_free(&server.ds);
-    rsp_serve_close(&s);
-    return result == 0 ? STATUS_DONE : STATUS_FAILED;
+    return rsp_serve_main(argc, argv, &smds, &o, &o.serve);
 }

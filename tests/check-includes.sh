@@ -24,7 +24,7 @@ check() {
 
 check card "card"
 check os "card os"
-check asn1 "asn1 os/err.h"
+check asn1 "asn1 os/err.h os/tlv.h os/x509.h"
 check certs "certs os"
 check applets "card/apdu.h card/sw.h os asn1 applets"
 check lib "card lib applets os certs asn1"

@@ -156,10 +156,9 @@ bool ipae_read_host(struct rd text, char ret_host[IPAE_HOST_MAX + 1], uint16_t *
 
 /* --- the ISD-R -------------------------------------------------------------------------------- */
 
-struct esipa_dialect ipae_dialect(const struct euicc *e)
+enum esipa_version ipae_version(const struct euicc *e)
 {
-    return (struct esipa_dialect){ .v1_0 = !iot_at_least(e, IOT_V1_1),
-                                   .eid = rd_of(ecasd_eid(e), EID_LEN) };
+    return iot_at_least(e, IOT_V1_1) ? ESIPA_V1_1 : ESIPA_V1_0;
 }
 
 int ipae_es10(struct euicc *e, struct rd request, bool *ret_ok)

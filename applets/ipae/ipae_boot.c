@@ -23,27 +23,6 @@ static int compare_imei(struct euicc *e)
     return nvm_put(e->nvm, KEY_IMEI, rd_str(x->imei));
 }
 
-void ipae_put_device_info(const struct ipae *x, struct wr *w)
-{
-    static const uint8_t releases[][3] = { { 5, 0, 0 }, { 8, 0, 0 }, { 14, 0, 0 }, { 2, 5, 0 } };
-    const char *digits = x->imei[0] != '\0' ? x->imei : "352906110000002";
-    uint8_t imei[8];
-
-    /* TBCD as SGP.22 5.7.13 has it: the check digit is the high half of the last octet. */
-    for (size_t i = 0; i < 7; i++)
-        imei[i] = (uint8_t)((digits[2 * i + 1] - '0') << 4 | (digits[2 * i] - '0'));
-    imei[7] = (uint8_t)((digits[14] - '0') << 4 | 0x0F);
-    tlv_put(w, 0x80, rd_of(imei, 4)); /* tac */
-    struct wr_mark capabilities = tlv_open(w, 0xA1);
-    tlv_put(w, 0x80, rd_of(releases[0], 3)); /* gsmSupportedRelease */
-    tlv_put(w, 0x81, rd_of(releases[1], 3)); /* utranSupportedRelease */
-    tlv_put(w, 0x85, rd_of(releases[2], 3)); /* eutranEpcSupportedRelease */
-    tlv_put(w, 0x8B, rd_of(releases[3], 3)); /* lpaSvn */
-    tlv_close(w, capabilities);
-    if (x->imei[0] != '\0')
-        tlv_put(w, 0x82, rd_of(imei, sizeof imei));
-}
-
 /* --- questions -------------------------------------------------------------------------------- */
 
 /* Asks, or goes on without an answer. */

@@ -139,17 +139,15 @@ static int check(struct euicc *e, const struct link_answer *a, bool *ret)
 
 static int tell_eim(struct euicc *e)
 {
-    const struct esipa_dialect dialect = ipae_dialect(e);
     struct ipae *x = ipae_of(e);
     const struct ipae_download *d = x->download;
     struct rd tid = rd_of(d->eim_tid, d->eim_tid_n);
 
-    wr_clear(&x->request);
-    struct wr_mark m = esipa_open_result(&x->request, &dialect);
+    struct wr_mark m = ipae_talk_open(e);
     if (d->result.n > 0)
         esipa_put_trigger_result(&x->request, tid, wr_view(&d->result));
     else
-        esipa_put_trigger_error(&x->request, &dialect, tid, d->trigger_reason,
+        esipa_put_trigger_error(&x->request, ipae_version(e), tid, d->trigger_reason,
                                 wr_view(&d->refusal));
     ipae_download_free(x);
     return ipae_talk_provide(e, m);
@@ -196,7 +194,7 @@ static int report(struct euicc *e)
     struct rd address;
 
     if (d->result.n == 0 ||
-        pending_notification_read(wr_view(&d->result), &d->sequence, &address) != 0)
+        esipa_read_notification(wr_view(&d->result), &d->sequence, &address) != 0)
         return finish(e);
     if (d->way == &download_indirect)
         return ipae_talk_notify(e, wr_view(&d->result), result_told);
@@ -360,17 +358,6 @@ static const char *check_server(struct euicc *e, struct ipae_download *d)
     return same ? NULL : "the server's OID is another one";
 }
 
-static void put_ctx_params1(const struct ipae *x, const struct ipae_download *d, struct wr *w)
-{
-    struct wr_mark ctx = tlv_open(w, TAG_CHOICE_0);
-
-    tlv_put_str(w, TAG_CTX_0, d->matching_id);
-    struct wr_mark device = tlv_open(w, TAG_CHOICE_1);
-    ipae_put_device_info(x, w);
-    tlv_close(w, device);
-    tlv_close(w, ctx);
-}
-
 static int authenticate(struct euicc *e)
 {
     struct ipae *x = ipae_of(e);
@@ -382,7 +369,7 @@ static int authenticate(struct euicc *e)
     for (enum download_field f = FIELD_SIGNED1; f <= FIELD_CTX_PARAMS; f++)
         add(d, f);
     if (d->fields[FIELD_CTX_PARAMS].n == 0)
-        put_ctx_params1(x, d, &d->message);
+        ctx_params1_put(&d->message, d->matching_id, x->imei);
     tlv_close(&d->message, m);
     TRY(ask_euicc(e, TAG_AUTHENTICATE_SERVER, &ok));
     if (!ok)

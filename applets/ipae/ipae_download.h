@@ -6,28 +6,9 @@
 #include "applets/ipae/es9p_json.h"
 #include "applets/ipae/ipae_parts.h"
 #include "applets/isdr/rsp_session.h"
+#include "asn1/esipa_download.h"
 
 enum { IPAE_EVENTS_MAX = 16 }; /* of an SM-DS, and of those that it names */
-
-/* What a server says, as whole TLVs. */
-enum download_field {
-    FIELD_SIGNED1, /* initiate; mandatory up to the certificate */
-    FIELD_SIGNATURE1,
-    FIELD_CI,
-    FIELD_CERTIFICATE,
-    FIELD_CTX_PARAMS, /* ctxParams1, if the server makes them; else empty */
-    FIELD_SIGNED2,    /* authenticate */
-    FIELD_SIGNATURE2,
-    FIELD_CERTIFICATE2,
-    FIELD_HASH_CC, /* if the server makes it; else empty */
-    FIELD_PACKAGE, /* get_package */
-    N_FIELDS
-};
-
-enum download_step { STEP_INITIATE, STEP_AUTHENTICATE, STEP_GET_PACKAGE, STEP_CANCEL };
-
-/* CancelSessionReason (SGP.22 5.7.14). */
-enum cancel_reason { CANCEL_POSTPONED = 1, CANCEL_LOAD_BPP_ERROR = 5, CANCEL_UNDEFINED = 127 };
 
 /* What an SM-DS announces (SGP.22 3.6.2): which is next, and of those that are done the one to be
  * told of. */

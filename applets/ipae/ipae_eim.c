@@ -8,22 +8,18 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "applets/ecasd/ecasd.h"
 #include "applets/ipae/ipae_parts.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/profile_store.h"
 
-#define USER_AGENT          "gsma-rsp-ipae"
-#define ADMIN_PROTOCOL      "gsma/rsp/v2.4.0"
-#define ADMIN_PROTOCOL_V1_0 "gsma/rsp/v2.1.0"
+#define USER_AGENT "gsma-rsp-ipae"
 
 enum {
     PACKAGES_MAX = 100, /* of one conversation */
     BAD_MAX = 8,
 
     HTTP_ERRORS = 400, /* status from here on */
-
-    PROTOCOL_HTTPS = 1 << 0, /* eimSupportedProtocol */
-    PROTOCOL_COAPS = 1 << 1,
 };
 
 /* --- beginning -------------------------------------------------------------------------------- */
@@ -55,24 +51,25 @@ static bool read_how(const struct euicc *e, struct ipae_talk *t)
     struct tlv f;
 
     if (!tlv_find(t->eim.configuration, EIM_SUPPORTED_PROTOCOL, &f))
-        theirs = PROTOCOL_HTTPS; /* v1.0 names no default */
+        theirs = EIM_RETRIEVE_HTTPS; /* v1.0 names no default */
     else if (tlv_bits(f.value, &theirs) != 0)
         return false;
     uint32_t both = theirs & ipae_protocols(e);
-    t->server.how = both & PROTOCOL_HTTPS ? LINK_HTTPS : LINK_COAPS;
-    return (both & (PROTOCOL_HTTPS | PROTOCOL_COAPS)) != 0;
+    t->server.how = both & EIM_RETRIEVE_HTTPS ? LINK_HTTPS : LINK_COAPS;
+    return (both & (EIM_RETRIEVE_HTTPS | EIM_RETRIEVE_COAPS)) != 0;
 }
 
 static bool read_server(const struct euicc *e, struct ipae_talk *t)
 {
     struct tlv f;
 
-    t->server = (struct link_server){ .host = t->host,
-                                      .path = ESIPA_PATH,
-                                      .user_agent = USER_AGENT,
-                                      .content_type = ESIPA_TYPE,
-                                      .admin_protocol = ipae_dialect(e).v1_0 ? ADMIN_PROTOCOL_V1_0
-                                                                             : ADMIN_PROTOCOL };
+    t->server =
+        (struct link_server){ .host = t->host,
+                              .path = ESIPA_ASN1_PATH,
+                              .user_agent = USER_AGENT,
+                              .content_type = ESIPA_ASN1_TYPE,
+                              .admin_protocol = ipae_version(e) == ESIPA_V1_0 ? ESIPA_PROTOCOL_V1_0
+                                                                              : ESIPA_PROTOCOL };
     if (!tlv_find(t->eim.configuration, EIM_FQDN, &f) ||
         !ipae_read_host(f.value, t->host, &t->server.port)) {
         trace_check(&e->trace, "IPAe: the eIM has no eimFqdn that can be asked");
@@ -163,36 +160,35 @@ static int remove_acknowledged(struct euicc *e, struct rd list)
 }
 
 /* An eIM of v1.0 need not acknowledge: its answer says that it has the result (SGP.32 3.3.1). */
-static int remove_taken(struct euicc *e, struct rd acks)
+static int remove_taken(struct euicc *e, const struct esipa_acks *acks)
 {
     uint64_t sequence;
 
-    if (acks.p == NULL && ipae_dialect(e).v1_0 &&
+    if (!acks->given && ipae_version(e) == ESIPA_V1_0 &&
         esipa_read_provided(wr_view(&ipae_of(e)->request), &sequence) == 0)
         return ipae_es10_remove(e, sequence);
-    return remove_acknowledged(e, acks);
+    return remove_acknowledged(e, acks->list);
 }
 
 /* *ret: the eIM took it. */
 static int take_acks(struct euicc *e, const struct link_answer *a, bool *ret)
 {
-    uint64_t error;
-    struct rd list;
+    struct esipa_acks acks;
 
     TRY(ipae_talk_check(e, a, ret));
     if (!*ret)
         return 0;
     *ret = false;
-    if (esipa_read_acks(a->body, &list, &error) != 0)
+    if (esipa_read_acks(a->body, &acks) != 0)
         return malformed(e, "ProvideEimPackageResult");
-    if (error != 0) {
+    if (acks.error != 0) {
         trace_check(&e->trace, "IPAe: ProvideEimPackageResult: error %" PRIu64 " (SGP.32 5.14.6)",
-                    error);
+                    acks.error);
         return ipae_talk_end(e, END_REFUSED, 0);
     }
     *ret = true;
     trace_note(&e->trace, "IPAe: the eIM has the result");
-    return remove_taken(e, list);
+    return remove_taken(e, &acks);
 }
 
 static int next_result(struct euicc *e);
@@ -225,13 +221,19 @@ static int result_told(struct euicc *e, const struct link_answer *a)
     return next_result(e);
 }
 
+struct wr_mark ipae_talk_open(struct euicc *e)
+{
+    struct wr *w = &ipae_of(e)->request;
+
+    wr_clear(w);
+    return esipa_open_result(w, ipae_version(e), rd_of(ecasd_eid(e), EID_LEN));
+}
+
 static int tell_result(struct euicc *e, struct rd result)
 {
-    const struct esipa_dialect d = ipae_dialect(e);
     struct ipae *x = ipae_of(e);
 
-    wr_clear(&x->request);
-    struct wr_mark m = esipa_open_result(&x->request, &d);
+    struct wr_mark m = ipae_talk_open(e);
     wr_put_rd(&x->request, result);
     tlv_close(&x->request, m);
     return ipae_exchange(e, &x->talk.server, result_told);
@@ -242,19 +244,19 @@ static int next_result(struct euicc *e)
 {
     struct ipae_talk *t = &ipae_of(e)->talk;
     struct profile_switch now;
-    struct rd list, id;
-    uint64_t sequence;
+    struct package_result result;
     struct tlv one;
+    struct rd list;
 
     t->grants = false;
     TRY(profile_get_switch(e, &now));
     TRY(ipae_es10_list(e, TAG_CHOICE_2, &list));
     while (list.n > 0 && tlv_get(&list, &one) == 0) {
-        if (esipa_read_result(one.whole, &id, &sequence) != 0 || sequence <= t->told ||
-            !rd_equal(id, t->eim.id))
+        if (esipa_read_package_result(one.whole, &result) != 0 || result.kind != RESULT_OK ||
+            result.seq_number <= t->told || !rd_equal(result.eim_id, t->eim.id))
             continue;
-        t->told = sequence;
-        t->grants = now.rolls_back != NO_PROFILE && now.grant == sequence;
+        t->told = result.seq_number;
+        t->grants = now.rolls_back != NO_PROFILE && now.grant == result.seq_number;
         return tell_result(e, one.whole);
     }
     return next_notification(e);
@@ -295,7 +297,7 @@ static int next_notification(struct euicc *e)
     if (t->indirect)
         TRY(ipae_es10_list(e, TAG_CHOICE_0, &list));
     while (list.n > 0 && tlv_get(&list, &one) == 0) {
-        if (pending_notification_read(one.whole, &sequence, &address) != 0 || sequence <= t->noted)
+        if (esipa_read_notification(one.whole, &sequence, &address) != 0 || sequence <= t->noted)
             continue;
         t->noted = sequence;
         return ipae_talk_notify(e, one.whole, notification_told);
@@ -316,8 +318,8 @@ int ipae_talk_begin(struct euicc *e, uint16_t number)
         return FAULT(&e->trace, ERR_BUG, "eIM %04X is gone", number);
     x->phase = IPAE_TALKING;
     /* In v1.0 it is not said: an IPA asks the eIM. */
-    t->indirect =
-        ipae_dialect(e).v1_0 || tlv_find(t->eim.configuration, EIM_INDIRECT_PROFILE_DOWNLOAD, &f);
+    t->indirect = ipae_version(e) == ESIPA_V1_0 ||
+                  tlv_find(t->eim.configuration, EIM_INDIRECT_PROFILE_DOWNLOAD, &f);
     if (!read_server(e, t))
         return ipae_talk_end(e, END_REFUSED, 0);
     TRY(read_trust(t));
@@ -347,16 +349,14 @@ int ipae_talk_provide(struct euicc *e, struct wr_mark mark)
 
 static int refuse(struct euicc *e, struct rd tid, enum eim_package_result_error code)
 {
-    const struct esipa_dialect d = ipae_dialect(e);
     struct ipae *x = ipae_of(e);
 
     trace_check(&e->trace, "IPAe: the eIM package is refused: %s(%d) (SGP.32 5.14.6)",
                 code == UNKNOWN_PACKAGE ? "unknownPackage" : "invalidPackageFormat", (int)code);
     if (++x->talk.bad > BAD_MAX)
         return ipae_talk_end(e, END_RETRY, 0);
-    wr_clear(&x->request);
-    struct wr_mark m = esipa_open_result(&x->request, &d);
-    esipa_put_package_error(&x->request, &d, tid, code);
+    struct wr_mark m = ipae_talk_open(e);
+    esipa_put_package_error(&x->request, ipae_version(e), tid, code);
     return ipae_talk_provide(e, m);
 }
 
@@ -365,15 +365,13 @@ static int refuse(struct euicc *e, struct rd tid, enum eim_package_result_error 
 /* The result in t->package, with what notifications there are beside that of a PSMO. */
 static int provide_result(struct euicc *e, bool has_psmo)
 {
-    const struct esipa_dialect d = ipae_dialect(e);
     struct ipae *x = ipae_of(e);
     struct rd list = { NULL, 0 };
 
     if (has_psmo)
         TRY(ipae_es10_list(e, TAG_CHOICE_0, &list));
-    wr_clear(&x->request);
-    struct wr_mark m = esipa_open_result(&x->request, &d);
-    esipa_put_package_result(&x->request, &d, wr_view(&x->talk.package), list);
+    struct wr_mark m = ipae_talk_open(e);
+    esipa_put_package_result(&x->request, ipae_version(e), wr_view(&x->talk.package), list);
     return ipae_talk_provide(e, m);
 }
 
@@ -381,7 +379,7 @@ static int execute(struct euicc *e)
 {
     struct ipae *x = ipae_of(e);
     struct ipae_talk *t = &x->talk;
-    struct euicc_package_info info;
+    struct euicc_package info;
     struct profile_switch before, after;
     struct tlv package;
     bool ok;
@@ -406,10 +404,10 @@ static int execute(struct euicc *e)
     return provide_result(e, info.has_psmo);
 }
 
-static int do_euicc_package(struct euicc *e, const struct eim_package *p)
+static int do_euicc_package(struct euicc *e, const struct esipa_package *p)
 {
     struct ipae_talk *t = &ipae_of(e)->talk;
-    struct euicc_package_info info;
+    struct euicc_package info;
 
     if (esipa_read_euicc_package(p->value, &info) != 0)
         return refuse(e, rd_of(NULL, 0), INVALID_PACKAGE_FORMAT);
@@ -422,27 +420,26 @@ static int do_euicc_package(struct euicc *e, const struct eim_package *p)
 
 /* --- other packages --------------------------------------------------------------------------- */
 
-static int do_data_request(struct euicc *e, const struct eim_package *p)
+static int do_data_request(struct euicc *e, const struct esipa_package *p)
 {
-    const struct esipa_dialect d = ipae_dialect(e);
-    struct ipae *x = ipae_of(e);
     bool good;
 
-    wr_clear(&x->request);
-    struct wr_mark m = esipa_open_result(&x->request, &d);
+    struct wr_mark m = ipae_talk_open(e);
     TRY(ipae_put_data(e, p->value, &good));
     return good ? ipae_talk_provide(e, m) : refuse(e, rd_of(NULL, 0), INVALID_PACKAGE_FORMAT);
 }
 
-static int do_acknowledgements(struct euicc *e, const struct eim_package *p)
+static int do_acknowledgements(struct euicc *e, const struct esipa_package *p)
 {
-    if (esipa_check_acks(p->value) != 0)
+    struct esipa_acks acks;
+
+    if (esipa_read_ack_list(p->value, &acks) != 0)
         return refuse(e, rd_of(NULL, 0), INVALID_PACKAGE_FORMAT);
-    TRY(remove_acknowledged(e, p->value));
+    TRY(remove_acknowledged(e, acks.list));
     return ipae_talk_ask(e);
 }
 
-static int do_download(struct euicc *e, const struct eim_package *p)
+static int do_download(struct euicc *e, const struct esipa_package *p)
 {
     struct download_trigger trigger;
 
@@ -468,33 +465,33 @@ static int no_package(struct euicc *e, uint64_t error)
 static const char *package_name(uint32_t tag)
 {
     switch (tag) {
-    case PACKAGE_EUICC:
+    case EUICC_PACKAGE:
         return "eUICC package";
-    case PACKAGE_DATA_REQUEST:
+    case IPA_EUICC_DATA:
         return "data request";
-    case PACKAGE_ACKNOWLEDGEMENTS:
+    case EIM_ACKNOWLEDGEMENTS:
         return "acknowledgements";
-    case PACKAGE_DOWNLOAD_TRIGGER:
+    case PROFILE_DOWNLOAD_TRIGGER:
         return "download trigger";
     default:
         return "unknown";
     }
 }
 
-static int do_package(struct euicc *e, const struct eim_package *p)
+static int do_package(struct euicc *e, const struct esipa_package *p)
 {
-    if (p->tag != PACKAGE_ERROR)
+    if (p->tag != EIM_PACKAGE_ERROR)
         trace_note(&e->trace, "IPAe: eIM package: %s", package_name(p->tag));
     switch (p->tag) {
-    case PACKAGE_ERROR:
+    case EIM_PACKAGE_ERROR:
         return no_package(e, p->error);
-    case PACKAGE_EUICC:
+    case EUICC_PACKAGE:
         return do_euicc_package(e, p);
-    case PACKAGE_DATA_REQUEST:
+    case IPA_EUICC_DATA:
         return do_data_request(e, p);
-    case PACKAGE_ACKNOWLEDGEMENTS:
+    case EIM_ACKNOWLEDGEMENTS:
         return do_acknowledgements(e, p);
-    case PACKAGE_DOWNLOAD_TRIGGER:
+    case PROFILE_DOWNLOAD_TRIGGER:
         return do_download(e, p);
     default:
         return refuse(e, rd_of(NULL, 0), UNKNOWN_PACKAGE);
@@ -505,7 +502,7 @@ static int got_package(struct euicc *e, const struct link_answer *a)
 {
     struct ipae *x = ipae_of(e);
     struct ipae_entry *entry = ipae_table_find(x, x->talk.eim.number);
-    struct eim_package p;
+    struct esipa_package p;
     bool ok;
 
     TRY(ipae_talk_check(e, a, &ok));
@@ -522,10 +519,9 @@ static int got_package(struct euicc *e, const struct link_answer *a)
 
 int ipae_talk_ask(struct euicc *e)
 {
-    const struct esipa_dialect d = ipae_dialect(e);
     struct ipae *x = ipae_of(e);
     const struct ipae_entry *entry = ipae_table_find(x, x->talk.eim.number);
-    struct rd plmn = x->has_plmn ? rd_of(x->plmn, sizeof x->plmn) : rd_of(NULL, 0);
+    struct package_question q = { .eid = rd_of(ecasd_eid(e), EID_LEN) };
 
     x->talk.grants = false;
     if (++x->talk.packages > PACKAGES_MAX) {
@@ -533,7 +529,12 @@ int ipae_talk_ask(struct euicc *e)
         return ipae_talk_end(e, END_RETRY, 0);
     }
     wr_clear(&x->request);
-    esipa_put_get_package(&x->request, &d,
-                          entry != NULL ? (enum state_change)entry->change : CHANGE_NONE, plmn);
+    if (entry != NULL && entry->change != CHANGE_NONE) {
+        q.state_change = true;
+        q.cause = entry->change;
+    }
+    if (x->has_plmn)
+        q.rplmn = rd_of(x->plmn, sizeof x->plmn);
+    esipa_put_get_package(&x->request, ipae_version(e), &q);
     return ipae_exchange(e, &x->talk.server, got_package);
 }

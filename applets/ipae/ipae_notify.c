@@ -49,7 +49,7 @@ static int next(struct euicc *e)
 
     TRY(ipae_es10_list(e, TAG_CHOICE_0, &list));
     while (list.n > 0 && tlv_get(&list, &one) == 0) {
-        if (pending_notification_read(one.whole, &sequence, &address) != 0 ||
+        if (esipa_read_notification(one.whole, &sequence, &address) != 0 ||
             sequence <= x->notify.done)
             continue;
         x->notify.done = sequence;

@@ -12,7 +12,7 @@
  *   ipae_download.c  a profile download; ipae_indirect.c, ipae_direct.c: who from
  *   ipae_discovery.c what an SM-DS announces
  *   ipae_notify.c    notifications to SM-DP+s
- *   ipae_message.c   ESipa's octets; es9p_json.c: ES9+'s
+ *   es9p_json.c      ES9+'s messages; ESipa's are in asn1/esipa.h
  *
  * Functions that return int give 0 or a fault.  They are called within an APDU, and what follows
  * from them is under way when they return. */
@@ -20,8 +20,8 @@
 #define APPLETS_IPAE_PARTS_H
 
 #include "applets/ipae/ipae.h"
-#include "applets/ipae/ipae_message.h"
 #include "applets/isdr/eim.h"
+#include "asn1/esipa.h"
 #include "os/cat_info.h"
 
 enum {
@@ -30,8 +30,8 @@ enum {
     IPAE_REQUEST_MAX = EUICC_MAX_ANSWER,
     IPAE_HOST_MAX = TLS_MAX_NAME,
     IPAE_PLMN_LEN = 3,
-    IPAE_PATIENCE = 600,  /* seconds until service is tried although nobody told of it */
-    IPAE_FEATURES = 0x03, /* directRspServerCommunication, indirectRspServerCommunication */
+    IPAE_PATIENCE = 600, /* seconds until service is tried although nobody told of it */
+    IPAE_FEATURES = FEATURE_DIRECT | FEATURE_INDIRECT,
 };
 
 /* --- state ------------------------------------------------------------------------------------ */
@@ -160,7 +160,7 @@ int ipae_es10_switch(struct euicc *e, uint32_t tag, uint64_t *ret);
 int ipae_es10_list(struct euicc *e, uint32_t arm, struct rd *ret);
 int ipae_es10_remove(struct euicc *e, uint64_t sequence);
 
-struct esipa_dialect ipae_dialect(const struct euicc *e);
+enum esipa_version ipae_version(const struct euicc *e);
 
 /* --- ipae_mode.c ------------------------------------------------------------------------------ */
 
@@ -176,8 +176,6 @@ void ipae_introduce(struct euicc *e);
 /* --- ipae_boot.c ------------------------------------------------------------------------------ */
 
 int ipae_boot(struct euicc *e);
-/* DeviceInfo's fields (SGP.22 5.7.13). */
-void ipae_put_device_info(const struct ipae *x, struct wr *w);
 
 /* --- ipae_table.c ----------------------------------------------------------------------------- */
 
@@ -246,7 +244,8 @@ int ipae_talk_ask(struct euicc *e);
 int ipae_talk_end(struct euicc *e, enum ipae_end end, uint32_t retry_after);
 /* Ends it when the answer is none; *ret: it is one. */
 int ipae_talk_check(struct euicc *e, const struct link_answer *a, bool *ret);
-/* Sends the result in x->request, which ends at mark; then asks again. */
+/* Begins ProvideEimPackageResult in x->request, and sends what stands there; then asks again. */
+struct wr_mark ipae_talk_open(struct euicc *e);
 int ipae_talk_provide(struct euicc *e, struct wr_mark mark);
 /* HandleNotification with what is given (whole); then sent(). */
 int ipae_talk_notify(struct euicc *e, struct rd whole, ipae_answered_fn *sent);

@@ -10,7 +10,7 @@
 #include "os/crypto.h"
 #include "os/euicc.h"
 
-enum { EIM_ID_MAX = 128 /* characters */, NO_EIM = 0xFFFF };
+enum { NO_EIM = 0xFFFF };
 
 /* Fields of EimConfigurationData. */
 enum eim_field {

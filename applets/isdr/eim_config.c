@@ -7,11 +7,11 @@
 #include "applets/isdr/es10.h"
 #include "applets/isdr/iot.h"
 #include "asn1/der.h"
+#include "asn1/esipa.h"
 #include "os/x509.h"
 
 enum {
     FQDN_MAX = 255,        /* octets, RFC 1035 2.3.4 */
-    PROPRIETARY = 1 << 4,  /* eimProprietary of eimSupportedProtocol */
     DER_BIT_STRING = 0x03, /* of a SubjectPublicKeyInfo and of a Certificate */
 };
 
@@ -106,7 +106,7 @@ static size_t characters(struct rd utf8)
 
 bool eim_id_is_valid(struct rd id)
 {
-    return id.n > 0 && rd_is_utf8(id) && characters(id) <= EIM_ID_MAX;
+    return id.n > 0 && rd_is_utf8(id) && characters(id) <= EIM_ID_CHARACTERS;
 }
 
 static int check_id(struct euicc *e, struct rd value, const char **ret_why)
@@ -301,7 +301,7 @@ static void put_default(const struct euicc *e, uint32_t tag, struct wr *w)
     if (tag == EIM_ID_TYPE)
         tlv_put_uint(w, tag, EIM_ID_TYPE_PROPRIETARY);
     else if (tag == EIM_SUPPORTED_PROTOCOL && iot_at_least(e, IOT_V1_1))
-        tlv_put_bits(w, tag, PROPRIETARY);
+        tlv_put_bits(w, tag, EIM_PROPRIETARY);
     else if (tag == EIM_EUICC_CI_PKID)
         tlv_put(w, tag, ecasd_ci_pkid(e, 0));
 }

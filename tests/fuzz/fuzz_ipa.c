@@ -3,6 +3,7 @@
  * octets. */
 #include <stdlib.h>
 
+#include "asn1/esipa_download.h"
 #include "lab/esipa_json.h"
 #include "lab/ipa_compact.h"
 #include "lab/ipa_json.h"
@@ -18,16 +19,32 @@ static const char *const functions[] = { "getEimPackage",          "provideEimPa
                                          "authenticateClient",     "cancelSession",
                                          "getBoundProfilePackage", "transferEimPackage" };
 
+static void read_step(struct rd in)
+{
+    struct wr fields[N_FIELDS];
+    struct tlv arm;
+
+    for (size_t i = 0; i < N_FIELDS; i++)
+        wr_init_heap(&fields[i], ROOM);
+    for (enum download_step step = STEP_INITIATE; step <= STEP_CANCEL; step++)
+        if (esipa_read_step(in, step, &arm) == 0)
+            esipa_take_fields(step, arm.value, fields);
+    for (size_t i = 0; i < N_FIELDS; i++)
+        wr_done(&fields[i]);
+}
+
 static void read_octets(struct rd in)
 {
     const struct compact_known known = { .info2 = true };
     struct eim_record records[MAX_RECORDS], record;
-    struct eim_package package;
+    struct esipa_package package;
     struct esipa_acks acks;
     struct euicc_package request;
     struct package_result result;
-    struct download_trigger trigger;
+    struct download_from from;
     struct data_request data;
+    struct rd address;
+    uint64_t number;
     char text[TEXT_LEN];
     const char *function;
     struct lab_error e;
@@ -41,17 +58,20 @@ static void read_octets(struct rd in)
     esipa_read_package(in, &package);
     esipa_read_acks(in, &acks);
     esipa_read_ack_list(in, &acks);
-    euicc_package_read(in, &request);
-    package_result_read(in, &result);
+    esipa_read_euicc_package(in, &request);
+    esipa_read_package_result(in, &result);
     package_result_text(in, text, sizeof text);
     package_result_ok(in);
-    download_trigger_read(in, &trigger);
-    data_request_read(in, ESIPA_V1_0, &data);
-    data_request_read(in, ESIPA_V1_1, &data);
+    download_from_read(in, &from);
+    esipa_read_data_request(in, ESIPA_V1_0, &data);
+    esipa_read_data_request(in, ESIPA_V1_1, &data);
     compact_authenticate(in, &known, &w);
     compact_prepare(in, &w);
     compact_cancel(in, &w);
     compact_notification(in, &w);
+    esipa_read_notification(in, &number, &address);
+    esipa_read_provided(in, &number);
+    read_step(in);
     if (ipa_json_request(in, &function, &json, &e) == 0) {
         wr_clear(&w);
         esipa_request_from_json(function, json, &w);

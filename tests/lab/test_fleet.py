@@ -34,8 +34,8 @@ class Fleet(unittest.TestCase):
 
     def fleet(self, n, *options, eim=None, status=0):
         """The summary, and what it complained of."""
-        done = subprocess.run([LAB, "fleet", str(n), "--eim", eim or self.eim.initial, "--ramp", "0",
-                               "--json", *options], capture_output=True, text=True, check=False,
+        command = [LAB, "fleet", str(n), "--eim", eim or self.eim.initial, "--ramp", "0", "--json"]
+        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False,
                               timeout=3 * DEADLINE)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return (json.loads(done.stdout) if done.stdout else None), done.stderr

@@ -13,6 +13,7 @@
 #include <ProvideEimPackageResult.h>
 
 #include "asn1/der.h"
+#include "asn1/esipa_download.h"
 #include "lab/ipa_compact.h"
 #include "lab/ipa_json.h"
 #include "lab/ipa_message.h"
@@ -186,9 +187,9 @@ START_TEST(reads_an_eim_id_of_512_octets)
         put_long_id(n, &w);
         tlv_close(&w, arm);
         tlv_close(&w, whole);
-        ck_assert_int_eq(package_result_read(wr_view(&w), &result), n == 512 ? 0 : ERR_INPUT);
+        ck_assert_int_eq(esipa_read_package_result(wr_view(&w), &result), n == 512 ? 0 : ERR_INPUT);
     }
-    ck_assert_uint_eq(strlen(result.eim_id), 512);
+    ck_assert_uint_eq(result.eim_id.n, 512);
 }
 END_TEST
 
@@ -227,14 +228,16 @@ END_TEST
 START_TEST(asks_for_a_package)
 {
     uint8_t eid[16], plmn[IPA_RPLMN_LEN];
-    struct package_question q = { .eid = eid, .cause = -1 };
 
     hex(EID, eid, sizeof eid);
+    struct package_question q = { .eid = rd_of(eid, sizeof eid), .cause = -1 };
     esipa_put_get_package(&w, ESIPA_V1_1, &q);
     expect("BF4F125A10" EID);
     wr_clear(&w);
     ck_assert(plmn_read("26201", plmn));
-    q = (struct package_question){ .eid = eid, .state_change = true, .cause = 1, .rplmn = plmn };
+    q.state_change = true;
+    q.cause = CHANGE_FALLBACK;
+    q.rplmn = rd_of(plmn, sizeof plmn);
     esipa_put_get_package(&w, ESIPA_V1_1, &q);
     expect("BF4F1C5A10" EID "8000810101820362F210");
     expect_type(&asn_DEF_GetEimPackageRequest);
@@ -258,10 +261,10 @@ END_TEST
 
 START_TEST(reads_what_the_eim_has)
 {
-    struct eim_package p;
+    struct esipa_package p;
 
     ck_assert_int_eq(esipa_read_package(of("BF4F03020101"), &p), 0);
-    ck_assert(p.tag == TAG_EIM_PACKAGE_ERROR && p.error == NO_EIM_PACKAGE_AVAILABLE);
+    ck_assert(p.tag == EIM_PACKAGE_ERROR && p.error == NO_EIM_PACKAGE_AVAILABLE);
     ck_assert_int_eq(esipa_read_package(of("BF4F04BF7701AA"), &p), 0);
     ck_assert_uint_eq(p.tag, 0xBF77);
     ck_assert_int_eq(esipa_read_package(of("BF4F00"), &p), ERR_INPUT);
@@ -274,30 +277,30 @@ END_TEST
 
 START_TEST(reads_triggers)
 {
-    struct download_trigger d;
-    struct eim_package p;
+    struct download_from d;
+    struct esipa_package p;
 
     ck_assert_int_eq(
         esipa_read_package(of("BF4F1BBF5418A0128010312464702E6578616D706C652441424382020102"), &p),
         0);
     ck_assert_uint_eq(p.tag, PROFILE_DOWNLOAD_TRIGGER);
-    ck_assert_int_eq(download_trigger_read(p.value, &d), 0);
+    ck_assert_int_eq(download_from_read(p.value, &d), 0);
     ck_assert_int_eq(d.source, FROM_ACTIVATION_CODE);
     ck_assert_str_eq(d.text, "1$dp.example$ABC");
     ck_assert(rd_equal(d.tid, rd_of("\x01\x02", 2)));
-    ck_assert_int_eq(download_trigger_read(of(""), &d), 0);
+    ck_assert_int_eq(download_from_read(of(""), &d), 0);
     ck_assert_int_eq(d.source, FROM_ANYWHERE);
-    ck_assert_int_eq(download_trigger_read(of("A0028100"), &d), 0);
+    ck_assert_int_eq(download_from_read(of("A0028100"), &d), 0);
     ck_assert_int_eq(d.source, FROM_DEFAULT_DP);
-    ck_assert_int_eq(download_trigger_read(of("A005A203800161"), &d), 0);
+    ck_assert_int_eq(download_from_read(of("A005A203800161"), &d), 0);
     ck_assert(d.source == FROM_SMDS && strcmp(d.text, "a") == 0);
-    ck_assert_int_eq(download_trigger_read(of("A002A200"), &d), 0);
+    ck_assert_int_eq(download_from_read(of("A002A200"), &d), 0);
     ck_assert(d.source == FROM_SMDS && d.text[0] == '\0');
-    ck_assert_int_eq(download_trigger_read(of("A0028500"), &d), ERR_INPUT);
-    ck_assert_int_eq(download_trigger_read(of("8200"), &d), ERR_INPUT);
-    ck_assert_int_eq(download_trigger_read(of("8211000102030405060708090A0B0C0D0E0F10"), &d),
+    ck_assert_int_eq(download_from_read(of("A0028500"), &d), ERR_INPUT);
+    ck_assert_int_eq(download_from_read(of("8200"), &d), ERR_INPUT);
+    ck_assert_int_eq(download_from_read(of("8211000102030405060708090A0B0C0D0E0F10"), &d),
                      ERR_INPUT);
-    ck_assert_int_eq(download_trigger_read(of("A003800100"), &d), ERR_INPUT); /* a zero octet */
+    ck_assert_int_eq(download_from_read(of("A003800100"), &d), ERR_INPUT); /* a zero octet */
 }
 END_TEST
 
@@ -310,7 +313,7 @@ static void provide(enum esipa_version version, const char *notifications)
 
     hex(EID, eid, sizeof eid);
     wr_clear(&w);
-    struct wr_mark mark = esipa_open_result(&w, version, eid);
+    struct wr_mark mark = esipa_open_result(&w, version, rd_of(eid, sizeof eid));
     esipa_put_package_result(&w, version, of(RESULT), beside);
     tlv_close(&w, mark);
 }
@@ -334,7 +337,7 @@ START_TEST(provides_errors)
     uint8_t eid[16];
 
     hex(EID, eid, sizeof eid);
-    struct wr_mark mark = esipa_open_result(&w, ESIPA_V1_1, eid);
+    struct wr_mark mark = esipa_open_result(&w, ESIPA_V1_1, rd_of(eid, sizeof eid));
     esipa_put_package_error(&w, ESIPA_V1_1, of("0102"), INVALID_PACKAGE_FORMAT);
     tlv_close(&w, mark);
     expect("BF501B5A10" EID "A00780020102020101");
@@ -345,18 +348,18 @@ START_TEST(provides_errors)
     esipa_put_package_error(&w, ESIPA_V1_0, of("0102"), UNKNOWN_PACKAGE);
     expect("020102");
     wr_clear(&w);
-    trigger_put_error(&w, ESIPA_V1_1, of("0102"), TRIGGER_UNDEFINED_ERROR, rd_of(NULL, 0));
+    esipa_put_trigger_error(&w, ESIPA_V1_1, of("0102"), TRIGGER_UNDEFINED_ERROR, rd_of(NULL, 0));
     expect("BF540982020102300380017F");
     expect_type(&asn_DEF_ProfileDownloadTriggerResult);
     wr_clear(&w);
-    trigger_put_error(&w, ESIPA_V1_1, rd_of(NULL, 0), TRIGGER_ECALL_ACTIVE, of("810102"));
+    esipa_put_trigger_error(&w, ESIPA_V1_1, rd_of(NULL, 0), TRIGGER_ECALL_ACTIVE, of("810102"));
     expect("BF54(30(800168 0403810102))");
     wr_clear(&w);
-    data_put_error(&w, ESIPA_V1_1, of("0102"), DATA_INCORRECT_TAG_LIST);
+    esipa_put_data_error(&w, ESIPA_V1_1, of("0102"), DATA_INCORRECT_TAG_LIST);
     expect("BF5209A10780020102020101");
     expect_type(&asn_DEF_IpaEuiccDataResponse);
     wr_clear(&w);
-    data_put_error(&w, ESIPA_V1_0, of("0102"), DATA_CI_NOT_FOUND);
+    esipa_put_data_error(&w, ESIPA_V1_0, of("0102"), DATA_CI_NOT_FOUND);
     expect("BF5203810105");
 }
 END_TEST
@@ -364,11 +367,15 @@ END_TEST
 START_TEST(reads_acknowledgements)
 {
     struct esipa_acks a;
+    uint64_t number;
 
-    ck_assert_int_eq(esipa_read_acks(of("BF5006BF5303800105"), &a), 0);
-    ck_assert(a.n == 1 && a.seq_numbers[0] == 5 && a.error == 0);
+    ck_assert_int_eq(esipa_read_acks(of("BF50(BF53(800105 8100 80020102))"), &a), 0);
+    ck_assert(a.given && a.n == 2 && a.error == 0);
+    ck_assert(esipa_next_ack(&a.list, &number) && number == 5);
+    ck_assert(esipa_next_ack(&a.list, &number) && number == 0x102);
+    ck_assert(!esipa_next_ack(&a.list, &number));
     ck_assert_int_eq(esipa_read_acks(of("BF50023000"), &a), 0);
-    ck_assert(a.n == 0 && a.error == 0);
+    ck_assert(!a.given && a.n == 0 && a.error == 0);
     ck_assert_int_eq(esipa_read_acks(of("BF5000"), &a), 0);
     ck_assert_int_eq(esipa_read_acks(of(""), &a), 0);
     ck_assert(a.n == 0 && a.error == 0);
@@ -376,19 +383,6 @@ START_TEST(reads_acknowledgements)
     ck_assert_uint_eq(a.error, 2);
     ck_assert_int_eq(esipa_read_acks(of("BF4F03020101"), &a), ERR_INPUT);
     ck_assert_int_eq(esipa_read_acks(of("BF5006BF53038001"), &a), ERR_INPUT);
-}
-END_TEST
-
-START_TEST(reads_only_so_many_acknowledgements)
-{
-    struct esipa_acks a;
-
-    for (int i = 0; i < IPA_MAX_ACKS; i++)
-        tlv_put_uint(&w, 0x80, 7);
-    ck_assert_int_eq(esipa_read_ack_list(wr_view(&w), &a), 0);
-    ck_assert_uint_eq(a.n, IPA_MAX_ACKS);
-    tlv_put_uint(&w, 0x80, 7);
-    ck_assert_int_eq(esipa_read_ack_list(wr_view(&w), &a), ERR_INPUT);
 }
 END_TEST
 
@@ -401,13 +395,13 @@ START_TEST(reads_a_package)
 
     struct rd in = of(PACKAGE);
     ck_assert_int_eq(tlv_expect(&in, EUICC_PACKAGE, &t), 0);
-    ck_assert_int_eq(euicc_package_read(t.value, &p), 0);
-    ck_assert(p.has_psmo && p.asks_rollback);
+    ck_assert_int_eq(esipa_read_euicc_package(t.value, &p), 0);
+    ck_assert(p.has_psmo && p.asks_rollback && p.switches);
     ck_assert(rd_equal(p.tid, rd_of("\x11\x22\x33\x44", 4)));
-    ck_assert_int_eq(euicc_package_read(of("3003A101AA 5F3700"), &p), 0);
-    ck_assert(!p.has_psmo && !p.asks_rollback && p.tid.n == 0);
-    ck_assert_int_eq(euicc_package_read(of("3000"), &p), ERR_INPUT); /* no signature */
-    ck_assert_int_eq(euicc_package_read(of("3003A001A3 5F3700"), &p), ERR_INPUT);
+    ck_assert_int_eq(esipa_read_euicc_package(of("3003A101AA 5F3700"), &p), 0);
+    ck_assert(!p.has_psmo && !p.asks_rollback && !p.switches && p.tid.n == 0);
+    ck_assert_int_eq(esipa_read_euicc_package(of("3000"), &p), ERR_INPUT); /* no signature */
+    ck_assert_int_eq(esipa_read_euicc_package(of("3003A001A3 5F3700"), &p), ERR_INPUT);
 }
 END_TEST
 
@@ -422,16 +416,18 @@ START_TEST(reads_results)
 {
     struct package_result r;
 
-    ck_assert_int_eq(package_result_read(of(RESULT), &r), 0);
+    ck_assert_int_eq(esipa_read_package_result(of(RESULT), &r), 0);
     ck_assert(r.kind == RESULT_OK && r.seq_number == 5 && r.counter == 1 && r.enabled);
-    ck_assert_str_eq(r.eim_id, "eim1");
-    ck_assert_int_eq(package_result_read(of("BF5111A20F800465696D31820411223344840101"), &r), 0);
+    ck_assert(rd_equal(r.eim_id, rd_str("eim1")));
+    ck_assert_int_eq(esipa_read_package_result(of("BF5111A20F800465696D31820411223344840101"), &r),
+                     0);
     ck_assert_int_eq(r.kind, RESULT_ERROR_UNSIGNED);
-    ck_assert_int_eq(package_result_read(of(REPLAYED), &r), 0);
+    ck_assert_int_eq(esipa_read_package_result(of(REPLAYED), &r), 0);
     ck_assert(r.kind == RESULT_ERROR_SIGNED && r.error == 4 && r.counter == 1);
     /* a good one has a number */
-    ck_assert_int_eq(package_result_read(of("BF51(A0(30(800465696D31 3000)))"), &r), ERR_INPUT);
-    ck_assert_int_eq(package_result_read(of("BF5103A30100"), &r), ERR_INPUT);
+    ck_assert_int_eq(esipa_read_package_result(of("BF51(A0(30(800465696D31 3000)))"), &r),
+                     ERR_INPUT);
+    ck_assert_int_eq(esipa_read_package_result(of("BF5103A30100"), &r), ERR_INPUT);
 }
 END_TEST
 
@@ -459,28 +455,29 @@ END_TEST
 START_TEST(reads_data_requests)
 {
     struct data_request d;
-    struct eim_package p;
+    struct esipa_package p;
 
     ck_assert_int_eq(
         esipa_read_package(of("BF4F16BF52135C0D81BF20BF228384A5A6A8A9A0A283020102"), &p), 0);
-    ck_assert_int_eq(data_request_read(p.value, ESIPA_V1_1, &d), 0);
+    ck_assert_int_eq(esipa_read_data_request(p.value, ESIPA_V1_1, &d), 0);
     ck_assert_uint_eq(d.wanted, 0x7FF);
     ck_assert(!d.bad_tag && d.tid.n == 2 && d.ci.n == 0);
-    ck_assert_int_eq(data_request_read(of("5C02A0A2A103800105A203800106"), ESIPA_V1_1, &d), 0);
+    ck_assert_int_eq(esipa_read_data_request(of("5C02A0A2A103800105A203800106"), ESIPA_V1_1, &d),
+                     0);
     ck_assert_uint_eq(d.wanted, DATA_NOTIFICATIONS | DATA_PACKAGE_RESULTS);
     ck_assert(rd_equal(d.notification_criteria, rd_of("\x80\x01\x05", 3)));
     ck_assert(rd_equal(d.result_criteria, rd_of("\x80\x01\x06", 3)));
-    ck_assert_int_eq(data_request_read(of("5C02815A"), ESIPA_V1_1, &d), 0);
+    ck_assert_int_eq(esipa_read_data_request(of("5C02815A"), ESIPA_V1_1, &d), 0);
     ck_assert(d.bad_tag);
-    ck_assert_int_eq(data_request_read(of("5C02BF2D"), ESIPA_V1_1, &d), 0);
+    ck_assert_int_eq(esipa_read_data_request(of("5C02BF2D"), ESIPA_V1_1, &d), 0);
     ck_assert(d.bad_tag);
-    ck_assert_int_eq(data_request_read(of("5C01BF"), ESIPA_V1_1, &d), 0);
+    ck_assert_int_eq(esipa_read_data_request(of("5C01BF"), ESIPA_V1_1, &d), 0);
     ck_assert(d.bad_tag);
-    ck_assert_int_eq(data_request_read(of("5C0480BF2B88 0402ABCD"), ESIPA_V1_0, &d), 0);
+    ck_assert_int_eq(esipa_read_data_request(of("5C0480BF2B88 0402ABCD"), ESIPA_V1_0, &d), 0);
     ck_assert(!d.bad_tag && d.ci.n == 2);
     ck_assert_uint_eq(d.wanted, DATA_NOTIFICATIONS | DATA_PACKAGE_RESULTS | DATA_DEFAULT_DP |
                                     DATA_CAPABILITIES);
-    ck_assert_int_eq(data_request_read(of("83020102"), ESIPA_V1_1, &d), ERR_INPUT);
+    ck_assert_int_eq(esipa_read_data_request(of("83020102"), ESIPA_V1_1, &d), ERR_INPUT);
 }
 END_TEST
 
@@ -488,7 +485,7 @@ START_TEST(tells_its_capabilities)
 {
     uint32_t features;
 
-    data_put_capabilities(&w, FEATURE_DIRECT, EIM_RETRIEVE_HTTPS);
+    esipa_put_capabilities(&w, FEATURE_DIRECT, EIM_RETRIEVE_HTTPS);
     expect("A8088002078081020780");
     ck_assert(features_read("direct", &features));
     ck_assert_uint_eq(features, FEATURE_DIRECT);
@@ -638,18 +635,158 @@ START_TEST(understands_json)
 }
 END_TEST
 
+/* --- downloads through an eIM ----------------------------------------------------------------- */
+
+START_TEST(writes_the_steps_of_a_download)
+{
+    static const uint8_t challenge[] = { 1, 2 }, info1[] = { 0xBF, 0x20, 0x00 }, tid[] = { 7 };
+    struct esipa_initiation i = { .challenge = rd_of(challenge, sizeof challenge),
+                                  .address = "dp",
+                                  .info1 = rd_of(info1, sizeof info1),
+                                  .tid = rd_of(tid, sizeof tid) };
+
+    esipa_put_initiation(&w, ESIPA_V1_1, &i);
+    expect("BF39(81020102 83026470 BF2000 820107)");
+    wr_clear(&w);
+    esipa_put_initiation(&w, ESIPA_V1_0, &i);
+    expect("BF39(81020102 83026470 BF2000)");
+    wr_clear(&w);
+    i.address = "";
+    i.info1 = i.tid = rd_of(NULL, 0);
+    esipa_put_initiation(&w, ESIPA_V1_1, &i);
+    expect("BF39(81020102)");
+    wr_clear(&w);
+    struct wr_mark mark = esipa_open_step(&w, STEP_GET_PACKAGE, rd_of(tid, sizeof tid));
+    tlv_close(&w, mark);
+    expect("BF3A(800107)");
+    wr_clear(&w);
+    ctx_params1_put(&w, "id", "490154203237518");
+    expect("A0(80026964 A1(800494104502 A1(8003050000 8103080000 85030E0000 8B03020500)"
+           " 8208941045022373158F))");
+    wr_clear(&w);
+    device_info_put(&w, NULL);
+    expect("800453926011 A1(8003050000 8103080000 85030E0000 8B03020500)");
+}
+END_TEST
+
+static void init_fields(struct wr fields[N_FIELDS])
+{
+    for (size_t i = 0; i < N_FIELDS; i++)
+        wr_init_heap(&fields[i], ROOM);
+}
+
+static void done_fields(struct wr fields[N_FIELDS])
+{
+    for (size_t i = 0; i < N_FIELDS; i++)
+        wr_done(&fields[i]);
+}
+
+/* What was taken, against hex digits. */
+static void expect_field(const struct wr *field, const char *text)
+{
+    uint8_t wanted[256];
+
+    ck_assert(rd_equal(wr_view(field), of_into(text, wanted, sizeof wanted)));
+}
+
+START_TEST(takes_the_fields_of_a_download)
+{
+    struct wr fields[N_FIELDS];
+    struct tlv arm;
+
+    init_fields(fields);
+    ck_assert_int_eq(esipa_read_step(of("BF39(A0(800107 300101 5F3701AA 0401BB 300102"
+                                        " A2(A0(0401CC))))"),
+                                     STEP_INITIATE, &arm),
+                     0);
+    ck_assert(!esipa_is_error(STEP_INITIATE, &arm));
+    ck_assert(esipa_take_fields(STEP_INITIATE, arm.value, fields));
+    expect_field(&fields[FIELD_SIGNED1], "300101");
+    expect_field(&fields[FIELD_SIGNATURE1], "5F3701AA");
+    expect_field(&fields[FIELD_CI], "0401BB");
+    expect_field(&fields[FIELD_CERTIFICATE], "300102");
+    expect_field(&fields[FIELD_CTX_PARAMS], "A0(0401CC)");
+    /* a signature within a tag and a length of its own */
+    const char *twice = "300101 5F37(5F37(" SIGNATURE ")) 0401BB";
+    ck_assert(!esipa_take_fields(STEP_INITIATE, of(twice), fields)); /* no certificate */
+    expect_field(&fields[FIELD_SIGNATURE1], "5F3740" SIGNATURE);
+    ck_assert(
+        esipa_take_fields(STEP_AUTHENTICATE, of("BF2500 300101 5F3701AA 300102 0401DD"), fields));
+    expect_field(&fields[FIELD_METADATA], "BF2500");
+    expect_field(&fields[FIELD_SIGNED2], "300101");
+    expect_field(&fields[FIELD_CERTIFICATE2], "300102");
+    expect_field(&fields[FIELD_HASH_CC], "0401DD");
+    ck_assert(esipa_take_fields(STEP_GET_PACKAGE, of("800107 BF3600"), fields));
+    expect_field(&fields[FIELD_PACKAGE], "BF3600");
+    ck_assert(!esipa_take_fields(STEP_GET_PACKAGE, of("800107"), fields));
+    ck_assert_uint_eq(fields[FIELD_PACKAGE].n, 0);
+    done_fields(fields);
+}
+END_TEST
+
+START_TEST(knows_the_refusals_of_a_download)
+{
+    struct tlv arm;
+
+    ck_assert_int_eq(esipa_read_step(of("BF3B(820102)"), STEP_AUTHENTICATE, &arm), 0);
+    ck_assert(esipa_is_error(STEP_AUTHENTICATE, &arm));
+    ck_assert(!esipa_is_error(STEP_GET_PACKAGE, &arm));
+    ck_assert(esipa_asks_code(STEP_GET_PACKAGE, 2) && esipa_asks_code(STEP_GET_PACKAGE, 3));
+    ck_assert(!esipa_asks_code(STEP_GET_PACKAGE, 4) && !esipa_asks_code(STEP_AUTHENTICATE, 2));
+    ck_assert_int_eq(esipa_read_step(of("BF3B(820102)"), STEP_INITIATE, &arm), ERR_INPUT);
+    ck_assert_int_eq(esipa_read_step(of("BF3B(820102 A000)"), STEP_AUTHENTICATE, &arm), ERR_INPUT);
+    ck_assert_int_eq(esipa_read_step(of("BF3B00 00"), STEP_AUTHENTICATE, &arm), ERR_INPUT);
+}
+END_TEST
+
+/* --- notifications ---------------------------------------------------------------------------- */
+
+START_TEST(reads_notifications)
+{
+    uint64_t number;
+    struct rd address;
+
+    ck_assert_int_eq(esipa_read_notification(of(INSTALLATION), &number, &address), 0);
+    ck_assert(number == 7 && rd_equal(address, rd_str("dp.example")));
+    ck_assert_int_eq(
+        esipa_read_notification(of("30(" NOTIFICATION_METADATA ")"), &number, &address), 0);
+    ck_assert_int_eq(
+        esipa_read_notification(of("A1(" NOTIFICATION_METADATA ")"), &number, &address), 0);
+    ck_assert_int_eq(
+        esipa_read_notification(of("BF37(" NOTIFICATION_METADATA ")"), &number, &address),
+        ERR_INPUT);
+    ck_assert_int_eq(esipa_read_notification(of("30(BF2F(800107))"), &number, &address), ERR_INPUT);
+}
+END_TEST
+
+START_TEST(reads_what_it_provided)
+{
+    uint64_t number = 0;
+
+    ck_assert_int_eq(esipa_read_provided(of("BF50(" RESULT ")"), &number), 0);
+    ck_assert_uint_eq(number, 5);
+    ck_assert_int_eq(esipa_read_provided(of("BF50(30(" RESULT " A000))"), &number), 0);
+    ck_assert_int_eq(esipa_read_provided(of("BF50(" REPLAYED ")"), &number), ERR_INPUT);
+    ck_assert_int_eq(esipa_read_provided(of("BF50(BF52(A000))"), &number), ERR_INPUT);
+}
+END_TEST
+
 /* --- anything at all -------------------------------------------------------------------------- */
 
 static void read_all(struct rd in)
 {
     struct compact_known known = { .info2 = true };
-    struct download_trigger trigger;
+    struct download_from from;
     struct package_result result;
     struct euicc_package package;
     struct eim_record records[4];
-    struct eim_package eim_package;
+    struct esipa_package eim_package;
     struct data_request request;
     struct esipa_acks acks;
+    struct wr fields[N_FIELDS];
+    struct rd address;
+    uint64_t number;
+    struct tlv arm;
     char text[64];
     size_t n;
 
@@ -659,16 +796,23 @@ static void read_all(struct rd in)
     esipa_read_package(in, &eim_package);
     esipa_read_acks(in, &acks);
     esipa_read_ack_list(in, &acks);
-    euicc_package_read(in, &package);
-    package_result_read(in, &result);
+    esipa_read_euicc_package(in, &package);
+    esipa_read_package_result(in, &result);
     package_result_text(in, text, sizeof text);
     package_result_ok(in);
-    download_trigger_read(in, &trigger);
-    data_request_read(in, ESIPA_V1_1, &request);
+    download_from_read(in, &from);
+    esipa_read_data_request(in, ESIPA_V1_1, &request);
     compact_authenticate(in, &known, &w);
     compact_prepare(in, &w);
     compact_cancel(in, &w);
     compact_notification(in, &w);
+    esipa_read_notification(in, &number, &address);
+    esipa_read_provided(in, &number);
+    init_fields(fields);
+    for (enum download_step step = STEP_INITIATE; step <= STEP_CANCEL; step++)
+        if (esipa_read_step(in, step, &arm) == 0)
+            esipa_take_fields(step, arm.value, fields);
+    done_fields(fields);
 }
 
 /* Cut anywhere, and with any octet wrong, in memory that ends where they end. */
@@ -683,6 +827,8 @@ START_TEST(survives_damage)
         "BF5006BF5303800105",
         INSTALLATION,
         AUTHENTICATED,
+        "BF39(A0(800107 300101 5F3701AA 0401BB 300102 A2(A0(0401CC))))",
+        "BF50(30(" RESULT " A000))",
     };
 
     for (size_t i = 0; i < N_ELEMS(messages); i++) {
@@ -723,9 +869,13 @@ int main(void)
         provides_results,
         provides_errors,
         reads_acknowledgements,
-        reads_only_so_many_acknowledgements,
         reads_a_package,
         reads_results,
+        writes_the_steps_of_a_download,
+        takes_the_fields_of_a_download,
+        knows_the_refusals_of_a_download,
+        reads_notifications,
+        reads_what_it_provided,
         says_results_in_words,
         reads_data_requests,
         tells_its_capabilities,
