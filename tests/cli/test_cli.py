@@ -137,7 +137,8 @@ class CliTest(unittest.TestCase):
         self.assertEqual(shown["ipae"], {"mode": "on", "waits_for": "a package",
                                          "deliveries_in_vain": 0, "fallbacks": 0})
         self.assertNotIn("failures", shown["eims"][0])
-        softeuicc("apdu", card, stdin="8010000024" + 36 * "FF" + """
+        # With a seed: the wait before the first poll is at random, and may be none.
+        softeuicc("apdu", card, "--seed", "1", stdin="8010000024" + 36 * "FF" + """
             8012000000
             801400000C810301050082028281830100
             8012000000
