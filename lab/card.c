@@ -13,7 +13,8 @@
 enum {
     SW_LEN = 2,
     READER_NAMES_MAX = 16384,
-    INSERTION_MS = 20000, /* pcscd looks for cards now and then */
+    INSERTION_S = 20, /* pcscd looks for cards now and then */
+    INSERTIONS_MAX = 3,
 };
 
 struct way {
@@ -38,6 +39,14 @@ struct card {
     size_t commands;
     uint8_t response[CARD_RESPONSE_MAX];
 };
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 /* NULL without memory. */
 static struct card *card_new(const struct way *way, struct lab_error *e)
@@ -222,17 +231,44 @@ static const char *choose_reader(const char *names, const char *wanted)
     return NULL;
 }
 
-/* Until the reader has seen its card. */
-static int pcsc_wait(struct card *card, const char *name, struct lab_error *e)
+/* Until the reader is as wanted, SCARD_STATE_PRESENT or SCARD_STATE_EMPTY; ret_state may tell more.
+ */
+static int pcsc_wait(struct card *card, const char *name, DWORD wanted, DWORD *ret_state,
+                     struct lab_error *e)
 {
     SCARD_READERSTATE state = { .szReader = name, .dwCurrentState = SCARD_STATE_UNAWARE };
+    double end = now() + INSERTION_S;
     LONG r;
 
-    while ((r = SCardGetStatusChange(card->context, INSERTION_MS, &state, 1)) == SCARD_S_SUCCESS &&
-           ((state.dwEventState & SCARD_STATE_PRESENT) == 0 ||
-            (state.dwEventState & SCARD_STATE_MUTE) != 0))
+    do {
+        double left = end - now();
+        r = SCardGetStatusChange(card->context, left < 0 ? 0 : (DWORD)(1000 * left), &state, 1);
         state.dwCurrentState = state.dwEventState & ~(DWORD)SCARD_STATE_CHANGED;
+    } while (r == SCARD_S_SUCCESS && (state.dwEventState & wanted) == 0);
+    if (r == SCARD_E_TIMEOUT)
+        return lab_fail(e, "%s: %s after %d s", name,
+                        wanted == SCARD_STATE_EMPTY ? "another card is in it still"
+                                                    : "the card is not found",
+                        INSERTION_S);
+    *ret_state = state.dwEventState;
     return r == SCARD_S_SUCCESS ? 0 : pcsc_fail(e, name, r);
+}
+
+/* Our card, as one that starts.  What PC/SC says may be about a card that is on its way out, and
+ * after a start that failed it tries no more; an empty reader puts an end to both. */
+static int pcsc_insert(struct card *card, const char *name, struct lab_error *e)
+{
+    DWORD state = SCARD_STATE_MUTE;
+
+    if (card_slot_is_in(card->slot))
+        TRY(pcsc_wait(card, name, SCARD_STATE_PRESENT, &state, e));
+    for (int i = 0; i < INSERTIONS_MAX && (state & SCARD_STATE_MUTE) != 0; i++) {
+        card_slot_take_out(card->slot);
+        TRY(pcsc_wait(card, name, SCARD_STATE_EMPTY, &state, e));
+        TRY(card_slot_put_in(card->slot, e));
+        TRY(pcsc_wait(card, name, SCARD_STATE_PRESENT, &state, e));
+    }
+    return (state & SCARD_STATE_MUTE) == 0 ? 0 : lab_fail(e, "%s: the card does not start", name);
 }
 
 static int pcsc_connect(struct card *card, const char *reader, struct lab_error *e)
@@ -247,7 +283,7 @@ static int pcsc_connect(struct card *card, const char *reader, struct lab_error 
     if (name == NULL)
         return lab_fail(e, "no reader called %s; the first is called %s", reader, names);
     if (card->slot != NULL)
-        TRY(pcsc_wait(card, name, e));
+        TRY(pcsc_insert(card, name, e));
     r = SCardConnect(card->context, name, SCARD_SHARE_SHARED, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1,
                      &card->handle, &card->protocol);
     if (r != SCARD_S_SUCCESS) {
@@ -290,7 +326,7 @@ int card_open_reader(const char *reader, struct card **ret, struct lab_error *e)
 int card_open_slot(struct card_slot *slot, const char *reader, const struct softeuicc_new *how,
                    struct softeuicc_crypto *crypto, struct card **ret, struct lab_error *e)
 {
-    TRY(card_slot_insert(slot, how, crypto, e));
+    TRY(card_slot_fill(slot, how, crypto, e));
     return open_pcsc(slot, reader, ret, e);
 }
 
@@ -301,14 +337,6 @@ void card_close(struct card **card)
     (*card)->way->close(*card);
     free(*card);
     *card = NULL;
-}
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
 void card_watch(struct card *card, card_watch_fn *watch, void *ctx)

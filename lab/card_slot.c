@@ -131,10 +131,9 @@ void card_slot_free(struct card_slot **slot)
 
     if (s == NULL)
         return;
-    close(s->stop[1]); /* the other end becomes readable */
-    if (s->running)
-        pthread_join(s->thread, NULL);
+    card_slot_take_out(s);
     close(s->stop[0]);
+    close(s->stop[1]);
     vpcd_free(&s->vpcd);
     softeuicc_close(&s->card);
     pthread_mutex_destroy(&s->lock);
@@ -142,8 +141,8 @@ void card_slot_free(struct card_slot **slot)
     *slot = NULL;
 }
 
-int card_slot_insert(struct card_slot *s, const struct softeuicc_new *how,
-                     struct softeuicc_crypto *crypto, struct lab_error *e)
+int card_slot_fill(struct card_slot *s, const struct softeuicc_new *how,
+                   struct softeuicc_crypto *crypto, struct lab_error *e)
 {
     struct softeuicc_options options = { .crypto = crypto };
     char why[SOFTEUICC_ERROR_LEN] = "";
@@ -157,11 +156,30 @@ int card_slot_insert(struct card_slot *s, const struct softeuicc_new *how,
         s->mute = false;
     }
     pthread_mutex_unlock(&s->lock);
-    if (r != 0)
-        return lab_fail(e, "%s", why);
-    if (!s->running)
-        s->running = pthread_create(&s->thread, NULL, serve, s) == 0;
+    return r == 0 ? 0 : lab_fail(e, "%s", why);
+}
+
+bool card_slot_is_in(const struct card_slot *s)
+{
+    return s->running;
+}
+
+int card_slot_put_in(struct card_slot *s, struct lab_error *e)
+{
+    s->running = pthread_create(&s->thread, NULL, serve, s) == 0;
     return s->running ? 0 : lab_fail(e, "no thread for the card");
+}
+
+void card_slot_take_out(struct card_slot *s)
+{
+    char stop = 0;
+
+    if (!s->running)
+        return;
+    if (write(s->stop[1], &stop, 1) != 1)
+        abort(); /* an empty pipe takes one octet */
+    pthread_join(s->thread, NULL);
+    s->running = read(s->stop[0], &stop, 1) != 1;
 }
 
 int card_slot_control(struct card_slot *s, const char *line, char *reply, size_t size)

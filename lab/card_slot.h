@@ -14,9 +14,13 @@ void card_slot_free(struct card_slot **slot);
 
 /* --- for card.c ------------------------------------------------------------------------------ */
 
-/* Makes a card and puts it in, in place of the one before. */
-int card_slot_insert(struct card_slot *slot, const struct softeuicc_new *how,
-                     struct softeuicc_crypto *crypto, struct lab_error *e);
+/* Makes a card, in place of the one before.  While that is in, PC/SC sees no change. */
+int card_slot_fill(struct card_slot *slot, const struct softeuicc_new *how,
+                   struct softeuicc_crypto *crypto, struct lab_error *e);
+bool card_slot_is_in(const struct card_slot *slot);
+/* What is out goes in; the reader finds it when it looks next. */
+int card_slot_put_in(struct card_slot *slot, struct lab_error *e);
+void card_slot_take_out(struct card_slot *slot);
 int card_slot_control(struct card_slot *slot, const char *line, char *reply, size_t size);
 /* Whether the card was mute since the last call.  PC/SC is told 6F00 instead: a reader that finds
  * its card mute takes a second to find it again. */

@@ -316,8 +316,10 @@ int vpcd_run(struct vpcd *v, char error[VPCD_ERROR_LEN])
             snprintf(error, VPCD_ERROR_LEN, "poll: %s", strerror(errno));
             return -1;
         }
-        if (fds[STOP].revents != 0)
+        if (fds[STOP].revents != 0) {
+            drop(v);
             return 0;
+        }
         step_link(v, fds[LINK].revents);
         control_step(&v->control, fds + CONTROL, n);
     }

@@ -2,6 +2,7 @@
  *
  * vpcd_run() serves one card until the stop descriptor becomes readable: it connects or listens,
  * answers the reader, connects again when the reader goes away, and serves the control socket.
+ * Stopped, the card is out; run again, it goes in again.
  * An object holds everything; several may run in several threads. */
 #ifndef VPCD_VPCD_H
 #define VPCD_VPCD_H

@@ -4,19 +4,52 @@ and a script on the card of somebody else, softeuicc run.
 
 SOFTEUICC and SOFTEUICC_LAB are the programs, SOFTEUICC_PROFILE is operational.der."""
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
+import threading
 import unittest
 
 from harness import Client, Pcscd, scard
-from programs import RunningCard, Scratch, new_card, skip
+from programs import Process, RunningCard, Scratch, new_card, skip, wait_for
 
 LAB = os.environ.get("SOFTEUICC_LAB", "softeuicc-lab")
 PROFILE = os.environ.get("SOFTEUICC_PROFILE", "operational.der")
 CATALOGUE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "conformance")
 DEADLINE = 240.0
 MANY = 2000
+ATR = "3B9F96801FC78031A073BE21136743200718000001A5"
+CONNECTED = "03"             # a unix socket's state
+POWER_OFF, ASK_ATR = b"\0", b"\4"
+POLLS = 4
+
+
+class OtherCard:
+    """A card in the reader that keeps what it was asked for."""
+
+    def __init__(self, port):
+        self.frames = []
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        with contextlib.suppress(ConnectionError), self.socket.makefile("rb") as frames:
+            while header := frames.read(2):
+                frame = frames.read(int.from_bytes(header, "big"))
+                if frame == ASK_ATR:
+                    self.socket.sendall(b"\0\2\x3B\0")
+                elif len(frame) > 1:
+                    self.socket.sendall(b"\0\2\x6F\0")
+                self.frames.append(frame)
+
+    def take_out(self):
+        if self.thread.is_alive():
+            self.socket.shutdown(socket.SHUT_RDWR)
+            self.thread.join()
+        self.socket.close()
 
 
 class PlayTest(unittest.TestCase):
@@ -58,7 +91,7 @@ class PlayTest(unittest.TestCase):
         self.assertEqual(through, here)
 
     def test_each_made_card_is_a_new_one_with_its_own_answer_to_reset(self):
-        atrs = ["3B9F96801FC78031A073BE21136743200718000001A5", ""]
+        atrs = [ATR, ""]
         text = "".join(f"case {i}\nnew --set atr={atr}\nreset\n< {atr or '3B...'}\n"
                        "es10 BF29(5A(980010000000000010F9) 90('x'))\n"
                        for i, atr in enumerate(atrs))
@@ -81,11 +114,56 @@ es10 BF2000
         self.assertEqual([c["status"] for c in cases], ["passed", "passed"])
         self.assertGreater(cases[0]["rounds"], 3)
 
+    def test_a_card_that_does_not_start_is_not_the_next_ones_fault(self):
+        """Cut off while it finishes what a reset interrupted."""
+        prepared = "".join(f"include {os.path.join(CATALOGUE, 'steps', name)}.inc\n"
+                           for name in ("server", "metadata", "bound"))
+        cases = self.made(self.file("t.sct", f"""case A
+{prepared}load segments=0-5 {{bpp}}
+control cut-after 0
+reset
+case B
+reset
+< 3B...
+case C
+select-isdr
+"""), status=1)
+        self.assertEqual([c["status"] for c in cases], ["error", "passed", "passed"])
+        self.assertIn("SCardReconnect", cases[0]["why"])
+
+    def connections(self):
+        """How many PC/SC has; the socket that listens is no connection."""
+        with open("/proc/net/unix", encoding="ascii") as rows:
+            return sum(row.rstrip().endswith(self.pcscd.comm) and row.split()[5] == CONNECTED
+                       for row in rows)
+
+    def test_another_card_goes_out_first(self):
+        """What PC/SC says of a card that is on its way out is not said of the player's."""
+        client = Client()
+        client.wait_until(present=False)
+        other = OtherCard(self.pcscd.port)
+        self.addCleanup(other.take_out)
+        client.wait_until(present=True)
+        client.close()
+        wait_for(lambda: self.connections() == 0, "PC/SC without clients")
+        script = self.file("t.sct", f"case A\nnew --set atr={ATR}\nreset\n< {ATR}\n"
+                           "case B\nreset\n< 3B...\n")
+        seen = len(other.frames)
+        player = Process([LAB, "play", "--vpcd", f"127.0.0.1:{self.pcscd.port}", script])
+        self.addCleanup(player.stop)
+        wait_for(lambda: self.connections() == 1 or player.process.poll() is not None, "the player")
+        polled = len(other.frames)
+        wait_for(lambda: len(other.frames) >= polled + POLLS, "pcscd's polls")
+        self.assertEqual([f for f in other.frames[seen:] if f not in (ASK_ATR, POWER_OFF)], [])
+        other.take_out()
+        self.assertEqual(player.process.wait(DEADLINE), 0, player.output)
+
     def test_the_card_of_somebody_else(self):
         card = new_card(self.scratch.path, "--profile", PROFILE, name="other")
+        client = Client()
+        client.wait_until(present=False)
         running = RunningCard(card, "--reader", f"127.0.0.1:{self.pcscd.port}")
         try:
-            client = Client()
             client.wait_until(present=True)
             client.close()
             cases = self.play("--reader", "Virtual PCD", self.file("t.sct", """case A
