@@ -62,6 +62,7 @@ struct player {
     size_t n_eims;
     struct cert *chains[PLAY_MAX_CHAINS]; /* CERT.EUICC, verified */
     size_t n_chains;
+    bool asked_certs; /* GetCerts, in this case */
     char digest[PLAY_CONTROL_LEN];
     size_t round; /* of cut-each */
     bool cut_armed, cut_hit, cuts_each;
@@ -115,6 +116,8 @@ typedef int play_runner(struct player *p, const struct play_step *s, struct play
 play_runner play_run_eim, play_run_associate, play_run_package, play_run_compute;
 play_runner play_run_download, play_run_load, play_run_verify, play_run_verify_prepare;
 play_runner play_run_terminal, play_run_wait, play_run_serve;
+/* Keeps CERT.EUICC of what AuthenticateServer answers: a eUICC of SGP.22 has no GetCerts. */
+void play_learn_euicc(struct player *p, struct rd answer);
 void play_forget_ipae(struct player *p);
 void play_forget_models(struct player *p);
 

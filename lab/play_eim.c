@@ -200,6 +200,7 @@ void play_forget_models(struct player *p)
     for (size_t i = 0; i < p->n_chains; i++)
         cert_free(&p->chains[i]);
     p->n_chains = 0;
+    p->asked_certs = false;
 }
 
 int play_put_add_initial_eim(struct player *p, const struct play_arguments *w, size_t from,

@@ -22,7 +22,7 @@ enum {
     MAX_FETCHES = 64,
     MAX_STEPS_PLAYED = 2000000,
     MAX_GET_RESPONSES = 4096,
-    MAX_NOTIFICATIONS = 512,
+    MAX_LISTED = 512,
     MAX_ROUNDS = 4096,
     NESTING = 8,
     SECONDS_OF_A_CASE = 600,
@@ -146,6 +146,7 @@ int play_es10(struct player *p, struct rd request, struct play_error *e)
         if (!is_good(p->sw))
             return 0;
     }
+    play_learn_euicc(p, wr_view(&p->last));
     return 0;
 }
 
@@ -486,28 +487,47 @@ static int run_stop(struct player *p, const struct play_step *s, struct play_err
     return PLAY_STOPS;
 }
 
-/* The common initial state by APDUs: no profiles, no eIMs, no notifications (SGP.23 G.2.6). */
-static int remove_notifications(struct player *p, struct play_error *e)
+/* Things that the card lists: the request for the list, where each one's name is in the answer, and
+ * the function that removes it by that name. */
+struct listed {
+    uint8_t list[7];
+    uint8_t list_n;
+    const char *path;
+    uint16_t remove, name;
+};
+
+static const struct listed profiles = {
+    { 0xBF, 0x2D, 0x03, 0x5C, 0x01, 0x5A }, 6, "BF2D/A0/E3/5A", 0xBF33, 0x5A
+};
+static const struct listed notifications = {
+    { 0xBF, 0x28, 0x00 }, 3, "BF28/A0/BF2F/80", 0xBF30, 0x80
+};
+static const struct listed package_results = {
+    { 0xBF, 0x2B, 0x04, 0xA0, 0x02, 0x82, 0x00 }, 7, "BF2B/A2/BF51/A0/30/83", 0xBF30, 0x80
+};
+
+static int remove_all(struct player *p, const struct listed *what, struct play_error *e)
 {
-    static const uint8_t list[] = { 0xBF, 0x28, 0x00 };
     struct tlv t;
 
-    for (unsigned i = 0; i < MAX_NOTIFICATIONS; i++) {
+    for (unsigned i = 0; i < MAX_LISTED; i++) {
         uint8_t room[32];
         struct wr request;
-        TRY(play_es10_ok(p, rd_of(list, sizeof list), e));
-        TRY(play_path_find("BF28/A0/BF2F/80", wr_view(&p->last), &p->names, &t, e));
+        TRY(play_es10_ok(p, rd_of(what->list, what->list_n), e));
+        TRY(play_path_find(what->path, wr_view(&p->last), &p->names, &t, e));
         if (t.tag == 0)
             return 0;
         wr_init(&request, room, sizeof room);
-        struct wr_mark mark = tlv_open(&request, 0xBF30);
-        tlv_put(&request, 0x80, t.value);
+        struct wr_mark mark = tlv_open(&request, what->remove);
+        tlv_put(&request, what->name, t.value);
         tlv_close(&request, mark);
         TRY(play_es10_ok(p, wr_view(&request), e));
     }
-    return play_differs(p, "there are more than %d notifications", MAX_NOTIFICATIONS);
+    return play_differs(p, "%s has more than can be removed", what->path);
 }
 
+/* The common initial state by APDUs: no profiles, no eIMs, no notifications and results of
+ * packages (SGP.23 G.2.6).  The reset of SGP.22 leaves provisioning profiles. */
 static int run_clean(struct player *p, const struct play_step *s, struct play_error *e)
 {
     static const uint8_t iot_reset[] = { 0xBF, 0x64, 0x04, 0x82, 0x02, 0x01, 0xFE };
@@ -515,11 +535,13 @@ static int run_clean(struct player *p, const struct play_step *s, struct play_er
 
     (void)s;
     TRY(play_es10(p, rd_of(iot_reset, sizeof iot_reset), e));
-    if (!is_good(p->sw))
+    bool iot = is_good(p->sw);
+    if (!iot)
         TRY(play_es10_ok(p, rd_of(reset, sizeof reset), e));
     if (p->sw >> 8 == 0x91)
         TRY(answer_proactive(p, e));
-    return remove_notifications(p, e);
+    TRY(remove_all(p, iot ? &package_results : &profiles, e));
+    return remove_all(p, &notifications, e);
 }
 
 /* --- the back door --------------------------------------------------------------------------- */

@@ -523,6 +523,7 @@ static int model_authenticate(struct download *d, struct rd response, struct lab
     struct smdpp_event event = { .verified = NULL };
     struct smdpp_authenticate answer;
 
+    play_learn_euicc(m->p, response);
     wr_init_heap(&answer.profile_metadata, MESSAGE_MAX);
     wr_init_heap(&answer.smdp_signed2, MESSAGE_MAX);
     wr_init_heap(&answer.smdp_signature2, MESSAGE_MAX);

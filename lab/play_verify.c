@@ -13,8 +13,8 @@ enum {
     TAG_SIGNATURE = 0x5F37,
 };
 
-/* A chain that an answer brings, or GetCerts gives: verified, and its CERT.EUICC kept. */
-static int keep_chain(struct player *p, struct rd eum, struct rd euicc)
+/* Verifies a chain and keeps its CERT.EUICC.  NULL when all is well, else the reason. */
+static const char *add_chain(struct player *p, struct rd eum, struct rd euicc)
 {
     struct cert *ci[2], *cert = NULL;
     size_t n = 0;
@@ -24,17 +24,37 @@ static int keep_chain(struct player *p, struct rd eum, struct rd euicc)
             ci[n++] = p->ci[i];
     const char *why = eim_check_chain(p->crypto, ci, n, eum, euicc, "", &cert);
     if (why != NULL)
-        return play_differs(p, "the certificates: %s", why);
+        return why;
     for (size_t i = 0; i < p->n_chains; i++) {
         if (rd_equal(cert_der(p->chains[i]), cert_der(cert))) {
             cert_free(&cert);
-            return 0;
+            return NULL;
         }
     }
     if (p->n_chains == PLAY_MAX_CHAINS)
         cert_free(&p->chains[--p->n_chains]);
     p->chains[p->n_chains++] = cert;
-    return 0;
+    return NULL;
+}
+
+/* A chain that an answer brings, or GetCerts gives. */
+static int keep_chain(struct player *p, struct rd eum, struct rd euicc)
+{
+    const char *why = add_chain(p, eum, euicc);
+
+    return why == NULL ? 0 : play_differs(p, "the certificates: %s", why);
+}
+
+void play_learn_euicc(struct player *p, struct rd answer)
+{
+    struct tlv response, ok, signed1, signature, euicc, eum;
+
+    if (tlv_expect(&answer, 0xBF38, &response) == 0 &&
+        tlv_expect(&response.value, 0xA0, &ok) == 0 && tlv_get(&ok.value, &signed1) == 0 &&
+        tlv_expect(&ok.value, TAG_SIGNATURE, &signature) == 0 &&
+        tlv_expect(&ok.value, TAG_SEQUENCE, &euicc) == 0 &&
+        tlv_expect(&ok.value, TAG_SEQUENCE, &eum) == 0)
+        add_chain(p, eum.whole, euicc.whole);
 }
 
 /* A5 and A6 of GetCerts' answer. */
@@ -55,12 +75,15 @@ static int keep_get_certs(struct player *p, struct rd ok)
     return r;
 }
 
-/* Asks the card for its certificates on both curves. */
+/* Asks the card for its certificates on both curves, once a case. */
 static int ask_certs(struct player *p, struct play_error *e)
 {
     struct wr answer;
     int r = 0;
 
+    if (p->asked_certs)
+        return 0;
+    p->asked_certs = true;
     wr_init_heap(&answer, MESSAGE_MAX);
     for (size_t i = 0; i < N_ELEMS(p->ci) && r == 0; i++) {
         uint8_t room[64];
@@ -94,8 +117,9 @@ static bool verifies(struct player *p, const struct rd *parts, size_t n, struct 
 static int verify_parts(struct player *p, const struct rd *parts, size_t n, struct rd signature,
                         struct play_error *e)
 {
-    if (p->n_chains == 0)
-        TRY(ask_certs(p, e));
+    if (verifies(p, parts, n, signature))
+        return 0;
+    TRY(ask_certs(p, e));
     return verifies(p, parts, n, signature)
                ? 0
                : play_differs(p, p->n_chains == 0 ? "no certificate of the eUICC is known"
@@ -125,6 +149,19 @@ static int verify_notifications(struct player *p, struct rd list, struct play_er
     return n > 0 ? 0 : play_differs(p, "there is nothing to verify");
 }
 
+static bool package_result_verifies(struct player *p, const struct eim_result *result,
+                                    const struct play_eim *eim)
+{
+    for (size_t i = 0; i < p->n_chains; i++) {
+        struct eim_signature_context context = { .key = cert_key(p->chains[i]),
+                                                 .token = eim == NULL ? 0 : eim->token,
+                                                 .only_token = true };
+        if (eim_result_verify(p->crypto, result, &context) != NULL)
+            return true;
+    }
+    return false;
+}
+
 static int verify_package_result(struct player *p, struct rd whole, const struct play_eim *eim,
                                  struct play_error *e)
 {
@@ -134,16 +171,12 @@ static int verify_package_result(struct player *p, struct rd whole, const struct
         return play_differs(p, "not an EuiccPackageResult");
     if (result.arm == RESULT_UNSIGNED)
         return play_differs(p, "the result is not signed");
-    if (p->n_chains == 0)
-        TRY(ask_certs(p, e));
-    for (size_t i = 0; i < p->n_chains; i++) {
-        struct eim_signature_context context = { .key = cert_key(p->chains[i]),
-                                                 .token = eim == NULL ? 0 : eim->token,
-                                                 .only_token = true };
-        if (eim_result_verify(p->crypto, &result, &context) != NULL)
-            return 0;
-    }
-    return play_differs(p, "the signature does not verify");
+    if (package_result_verifies(p, &result, eim))
+        return 0;
+    TRY(ask_certs(p, e));
+    return package_result_verifies(p, &result, eim)
+               ? 0
+               : play_differs(p, "the signature does not verify");
 }
 
 static int verify_package_results(struct player *p, struct rd list, struct play_error *e)

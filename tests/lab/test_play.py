@@ -18,6 +18,7 @@ from programs import DEADLINE, Scratch, new_card  # noqa: E402
 LAB = os.environ.get("SOFTEUICC_LAB", "softeuicc-lab")
 PROFILE = os.environ.get("SOFTEUICC_PROFILE", "operational.der")
 ICCID = "8900010000000000019"
+CATALOGUE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "conformance")
 
 ANNEX_B = """REM A script in the form of TS 51.013 Annex B
 RST
@@ -564,9 +565,19 @@ class CardFiles(PlayTest):
         self.assertEqual(case["status"], "skipped")
 
     def test_clean_leaves_nothing(self):
-        card = new_card(self.folder, "--profile", PROFILE)
-        self.script("clean\nes10 BF2D00\n< BF2D02 A000\nes10 BF2800\n< BF2802 A000\n",
-                    "--card", card)
+        text = "clean\nes10 BF2D00\n< BF2D02 A000\nes10 BF2800\n< BF2802 A000\n"
+        package = "eim e\nassociate e\npackage e list\n"
+        results = "es10 BF2B04A0028200\n< BF2B02 A200\n"
+        self.script(package + text + results, "--card", new_card(self.folder, "--profile", PROFILE))
+        self.script(text, "--card", new_card(self.folder, "--set", "iot=off", "--profile",
+                                             PROFILE + ",class=provisioning", name="old"))
+
+    def test_the_catalogue_plays_on_a_card_that_is_given(self):
+        new = new_card(self.folder)
+        self.play("--card", new, CATALOGUE)
+        self.play("--card", new, CATALOGUE)
+        self.play("--card", new_card(self.folder, "--preset", "sgp23-two", name="old"),
+                  "--option", "!O_E_IOT", CATALOGUE)
 
 
 if __name__ == "__main__":
