@@ -319,7 +319,7 @@ static int play_all(const struct arguments *a, const struct play_script *scripts
     player_done(p);
     free(p);
     if (r == 0 && report->n == 0)
-        return lab_fail(e, "no case is called or sorted so");
+        return lab_fail(e, "no case fits --case and --section");
     return r == 0 ? write_reports(a, report, e) : r;
 }
 

@@ -223,8 +223,8 @@ static void tell_tlv(struct report_line *line, uint32_t tag, size_t n)
 {
     const char *name = play_tag_name(tag);
 
-    snprintf(line->text, sizeof line->text, "%X %s%s[%zu] ", (unsigned)tag,
-             name != NULL ? name : "", name != NULL ? " " : "", n);
+    snprintf(line->text, sizeof line->text, "%X %s%s[%zu]", (unsigned)tag, name != NULL ? name : "",
+             name != NULL ? " " : "", n);
 }
 
 static void decode(struct decoder *d, size_t at, size_t end, unsigned depth)
@@ -249,6 +249,7 @@ static void decode(struct decoder *d, size_t at, size_t end, unsigned depth)
         if (inside) {
             decode(d, at, at + n, depth + 1);
         } else {
+            put_text(line->text, sizeof line->text, n > 0 ? " " : "");
             put_symbols(d->symbols + at, n, line->text, sizeof line->text);
             if (is_text(d->symbols + at, n)) {
                 put_text(line->text, sizeof line->text, "  \"");

@@ -80,11 +80,12 @@ int report_text(const struct report *report, bool verbose, FILE *to)
             put_step(to, "  ", step);
     }
     fprintf(to,
-            "%zu cases: %zu passed, %zu failed, %zu errors, %zu skipped, %zu todo; %.2f s, "
+            "%zu case%s: %zu passed, %zu failed, %zu errors, %zu skipped, %zu todo; %.2f s, "
             "%.2f s of it the card's\n",
-            report->n, report->counts[REPORT_PASSED], report->counts[REPORT_FAILED],
-            report->counts[REPORT_ERROR], report->counts[REPORT_SKIPPED],
-            report->counts[REPORT_TODO], report->seconds, report->card_seconds);
+            report->n, report->n == 1 ? "" : "s", report->counts[REPORT_PASSED],
+            report->counts[REPORT_FAILED], report->counts[REPORT_ERROR],
+            report->counts[REPORT_SKIPPED], report->counts[REPORT_TODO], report->seconds,
+            report->card_seconds);
     return ferror(to) ? -1 : 0;
 }
 

@@ -63,24 +63,25 @@ struct running {
 
 static void usage(FILE *out)
 {
-    fprintf(out, "usage: softeuicc-lab terminal [OPTION...]\n\n"
-                 "  --reader NAME|NUMBER    a PC/SC reader, or\n"
-                 "  --card FILE             a card file\n"
-                 "  --imei DIGITS           15 digits (default 490154203237518)\n"
-                 "  --plmn MCCMNC           the network (default 00101)\n"
-                 "  --technology NAME       gsm, utran, eutran (default) or nr\n"
-                 "  --profile HEX           TERMINAL PROFILE\n"
-                 "  --capability ipad|none  TERMINAL CAPABILITY: has the device an IPA? (none)\n"
-                 "  --channels N            BIP channels, 0 to 7 (default)\n"
-                 "  --buffer N              octets that a channel gets at most (1500)\n"
-                 "  --map A:P=B:Q           the card's address A is at B here; * for any A or P;\n"
-                 "                          repeatable\n"
-                 "  --dns A:P|none          a DNS server for OPEN CHANNEL to tell; repeatable\n"
-                 "                          (default: the names that this machine knows)\n"
-                 "  --attach MS             from TERMINAL PROFILE to normal service (500)\n"
-                 "  --poll SECONDS          STATUS where the card asks for nothing (30; 0: none)\n"
-                 "  --date SECONDS|none     the date, since 1970 (default: this machine's)\n"
-                 "  --fault RULE            repeatable:\n");
+    fprintf(out,
+            "usage: softeuicc-lab terminal (--reader NAME|NUMBER | --card FILE) [OPTION...]\n\n"
+            "  --reader NAME|NUMBER    a PC/SC reader, or\n"
+            "  --card FILE             a card file\n"
+            "  --imei DIGITS           15 digits (default 490154203237518)\n"
+            "  --plmn MCCMNC           the network (default 00101)\n"
+            "  --technology NAME       gsm, utran, eutran (default) or nr\n"
+            "  --profile HEX           TERMINAL PROFILE\n"
+            "  --capability ipad|none  TERMINAL CAPABILITY: has the device an IPA? (none)\n"
+            "  --channels N            BIP channels, 0 to 7 (default)\n"
+            "  --buffer N              octets that a channel gets at most (1500)\n"
+            "  --map A:P=B:Q           the card's address A is at B here; * for any A or P;\n"
+            "                          repeatable\n"
+            "  --dns A:P|none          a DNS server for OPEN CHANNEL to tell; repeatable\n"
+            "                          (default: the names that this machine knows)\n"
+            "  --attach MS             from TERMINAL PROFILE to normal service (500)\n"
+            "  --poll SECONDS          STATUS where the card asks for nothing (30; 0: none)\n"
+            "  --date SECONDS|none     the date, since 1970 (default: this machine's)\n"
+            "  --fault RULE            repeatable:\n");
     faults_help(out);
     fprintf(
         out,

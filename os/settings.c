@@ -38,8 +38,8 @@ const struct setting_info setting_infos[SETTING_COUNT] = {
     [SET_DISCOVERY_URL] = { "discovery_url", "",
                             "discoveryBaseURL of certificationDataObject; empty: none", KIND_TEXT,
                             0, 128, NULL },
-    [SET_CURVES] = { "curves", "both", "certificates that the card holds", KIND_CHOICE, 0, 0,
-                     "nist|brp|both" },
+    [SET_CURVES] = { "curves", "both", "certificates that the card holds: nist, brp or both",
+                     KIND_CHOICE, 0, 0, "nist|brp|both" },
     [SET_DEFAULT_DP] = { "default_dp", "", "default SM-DP+ address at manufacture", KIND_TEXT, 0,
                          255, NULL },
     [SET_ROOT_DS] = { "root_ds", "testrootsmds.example.com", "root SM-DS address", KIND_TEXT, 0,
@@ -57,14 +57,16 @@ const struct setting_info setting_infos[SETTING_COUNT] = {
     [SET_STRICT_DER] = { "strict_der", "off", "requests that are not canonical DER get 6A80",
                          KIND_SWITCH, 0, 0, NULL },
     [SET_JAVACARD] = { "javacard", "refuse",
-                       "profiles that demand Java Card: refused, or installed without it",
+                       "profiles that demand Java Card: refuse, or record (installed without it)",
                        KIND_CHOICE, 0, 0, "refuse|record" },
     [SET_IOT] = { "iot", "on", "an IoT eUICC: the functions of SGP.32", KIND_SWITCH, 0, 0, NULL },
-    [SET_SGP32_VERSION] = { "sgp32_version", "1.2.0", "SGP.32 version that is spoken", KIND_CHOICE,
-                            0, 0, "1.0.1|1.1.0|1.2.0|1.3.0" },
+    [SET_SGP32_VERSION] = { "sgp32_version", "1.2.0",
+                            "SGP.32 version that is spoken: 1.0.1, 1.1.0, 1.2.0 or 1.3.0",
+                            KIND_CHOICE, 0, 0, "1.0.1|1.1.0|1.2.0|1.3.0" },
     [SET_ES10C_ON_IOT] = { "es10c_on_iot", "allow",
-                           "ES10c's profile management on an IoT eUICC with an eIM", KIND_CHOICE, 0,
-                           0, "allow|refuse" },
+                           "ES10c's profile management on an IoT eUICC with an eIM: allow or "
+                           "refuse",
+                           KIND_CHOICE, 0, 0, "allow|refuse" },
     [SET_MAX_EIMS] = { "max_eims", "10", "how many eIMs can be associated", KIND_NUMBER, 1, 1000,
                        NULL },
     [SET_MAX_PACKAGE_RESULTS] = { "max_package_results", "16",
@@ -84,13 +86,14 @@ const struct setting_info setting_infos[SETTING_COUNT] = {
     [SET_IMMEDIATE_ENABLE] = { "immediate_enable", "on", "Immediate Profile Enabling is supported",
                                KIND_SWITCH, 0, 0, NULL },
     [SET_TERMINAL_CAPABILITY] = { "terminal_capability", "optional",
-                                  "ES10 functions only after a TERMINAL CAPABILITY with IPAd or "
-                                  "LPAd",
+                                  "required: ES10 functions only after a TERMINAL CAPABILITY with "
+                                  "IPAd or LPAd",
                                   KIND_CHOICE, 0, 0, "optional|required" },
-    [SET_IPAE] = { "ipae", "off", "the IPA in the eUICC: none, after IpaeActivation, or at work",
-                   KIND_CHOICE, 0, 0, "off|inactive|on" },
-    [SET_IPAE_PROTOCOL] = { "ipae_protocol", "both", "how the IPAe asks eIMs", KIND_CHOICE, 0, 0,
-                            "https|coaps|both" },
+    [SET_IPAE] = { "ipae", "off",
+                   "the IPA in the eUICC: off, inactive (until IpaeActivation) or on", KIND_CHOICE,
+                   0, 0, "off|inactive|on" },
+    [SET_IPAE_PROTOCOL] = { "ipae_protocol", "both", "how the IPAe asks eIMs: https, coaps or both",
+                            KIND_CHOICE, 0, 0, "https|coaps|both" },
     [SET_IPAE_POLL] = { "ipae_poll", "86400", "seconds between two questions of the IPAe",
                         KIND_NUMBER, 10, 2592000, NULL },
     [SET_IPAE_DELAY] = { "ipae_delay", "30",
@@ -294,7 +297,9 @@ const char *setting_check(enum setting which, const char *value)
     case KIND_SWITCH:
         return is_one_of("on|off", value) ? NULL : "neither on nor off";
     case KIND_CHOICE:
-        return is_one_of(info->choices, value) ? NULL : "none of its words";
+        return is_one_of(info->choices, value)
+                   ? NULL
+                   : "none of the words that softeuicc new --help tells";
     case KIND_VERSION:
         return read_version(value, scratch) ? NULL : "not a version such as 2.5.0";
     case KIND_TEXT:

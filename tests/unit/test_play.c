@@ -461,7 +461,7 @@ START_TEST(tlvs_are_decoded_for_reports)
 
     report_decode_octets(in, lines);
     ck_assert_uint_eq(lines->n, 4);
-    ck_assert_str_eq(lines->at[0].text, "BF2D ProfileInfoList [5] ");
+    ck_assert_str_eq(lines->at[0].text, "BF2D ProfileInfoList [5]");
     ck_assert_uint_eq(lines->at[2].depth, 2);
     ck_assert_uint_eq(lines->at[2].from, 5);
     ck_assert_str_eq(lines->at[3].text, "status word 9000");
