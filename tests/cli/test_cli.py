@@ -575,12 +575,12 @@ class CliTest(unittest.TestCase):
     def test_tshark_opens_the_capture(self):
         card, capture = new_card(self.scratch.path), self.path("capture")
         softeuicc("apdu", card, "--pcap", capture, stdin=f"{SELECT_ISDR}\n80F2000000\n")
-        done = subprocess.run(["tshark", "-r", capture, "-T", "fields", "-e", "gsmtap.type", "-e",
+        done = subprocess.run(["tshark", "-r", capture, "-T", "fields", "-e", "frame.protocols", "-e",
                                "gsm_sim.apdu.ins"], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         rows = [line.split("\t") for line in done.stdout.splitlines()]
-        self.assertEqual([(int(kind, 0), int(ins, 0)) for kind, ins in rows],
-                         [(4, 0xA4), (4, 0xF2)])
+        self.assertEqual([(protocols, int(ins, 0)) for protocols, ins in rows],
+                         [("raw:ip:udp:gsmtap:gsm_sim", ins) for ins in (0xA4, 0xF2)])
 
     def test_doctor_without_pcscd_says_what_to_do(self):
         environment = {**os.environ, "PCSCLITE_CSOCK_NAME": self.path("nothing")}

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import struct
+import subprocess
 import sys
 import unittest
 
@@ -233,6 +234,15 @@ class Story(unittest.TestCase):
         dns = b"\x09localhost\x00"
         self.assertTrue(air.dns and all(dns in message for message in air.dns))
         self.assert_unreadable(air)
+        if shutil.which("tshark"):
+            self.assert_others_see_the_same(server_is_udp)
+
+    def assert_others_see_the_same(self, server_is_udp):
+        done = subprocess.run(["tshark", "-r", self.capture, "-T", "fields", "-e",
+                               "frame.protocols"], capture_output=True, text=True, check=True)
+        seen = {":".join(packet.split(":")[2:4]) for packet in done.stdout.split()}
+        self.assertIn("udp:dtls" if server_is_udp else "tcp:tls", seen)
+        self.assertLessEqual(seen, {"tcp", "tcp:tls", "udp:dtls", "udp:dns"})
 
     def assert_unreadable(self, air):
         wholes = [bytes(s) for s in air.streams.values()] + [p[4] for p in air.datagrams]
