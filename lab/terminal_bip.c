@@ -341,6 +341,15 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
         read_stream(c);
 }
 
+/* What the network holds back for want of room comes as the card makes some, so that it hears of it
+ * with what is left, and not by an event for each full buffer. */
+static void top_up(struct channel *c)
+{
+    if (!c->udp && c->in != NULL && c->n_rx > 0 && c->n_rx < c->buffer &&
+        c->slow_until <= terminal_now(c->terminal))
+        read_stream(c);
+}
+
 /* Takes n octets out of the buffer. */
 static void consume(struct channel *c, size_t n)
 {
@@ -842,6 +851,7 @@ int bip_receive(struct terminal *t, const struct command *command)
         return answer_bip(t, BIP_CHANNEL_INVALID);
     if (c->state == CHANNEL_DROPPED)
         return answer_bip(t, BIP_CHANNEL_CLOSED);
+    top_up(c);
     size_t wanted = length.p[0], there = fetchable(c);
     size_t n = wanted < there ? wanted : there;
     bool missing = wanted > there && !t->config.faults.plain_receive;

@@ -770,6 +770,31 @@ START_TEST(a_buffer_bounds_what_is_received)
 }
 END_TEST
 
+START_TEST(a_buffer_fills_again_while_it_is_emptied)
+{
+    uint8_t data[1000] = { 0 };
+    struct bench *b = bench_new();
+
+    add_fault(b, "small-buffer=100");
+    start(b);
+    ask(b, events);
+    int peer = open_stream(b, open_tcp);
+    ck_assert_int_eq(write(peer, data, sizeof data), sizeof data);
+    wait_for(b, &b->n_envelopes, 1);
+    for (size_t got = 50; got <= sizeof data; got += 50) {
+        size_t n = b->n_responses;
+        give_hex(b, "D00C 8103084200 82028121 B70132");
+        terminal_tick(b->t); /* no event loop in between */
+        ck_assert_uint_eq(b->n_responses, n + 1);
+        ck_assert_str_eq(b->response + strlen(b->response) - 6,
+                         got < sizeof data ? "370132" : "370100");
+    }
+    ck_assert_uint_eq(b->n_envelopes, 1);
+    close(peer);
+    bench_free(b);
+}
+END_TEST
+
 START_TEST(a_transmit_buffer_does_not_overflow)
 {
     struct bench *b = bench_new();
@@ -1706,6 +1731,7 @@ int main(void)
     tcase_add_test(t, a_link_is_dropped_only_when_everything_was_fetched);
     tcase_add_test(t, data_that_stays_is_told_again);
     tcase_add_test(t, a_buffer_bounds_what_is_received);
+    tcase_add_test(t, a_buffer_fills_again_while_it_is_emptied);
     tcase_add_test(t, a_transmit_buffer_does_not_overflow);
     tcase_add_test(t, seven_channels_and_no_eighth);
     tcase_add_test(t, a_terminal_with_fewer_channels_says_so);
