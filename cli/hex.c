@@ -3,6 +3,8 @@
 
 #include <ctype.h>
 
+#include "os/hex.h"
+
 void hex_print(FILE *to, const uint8_t *bytes, size_t n)
 {
     static const char digits[] = "0123456789ABCDEF";
@@ -13,17 +15,6 @@ void hex_print(FILE *to, const uint8_t *bytes, size_t n)
     }
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
 int hex_parse(const char *text, uint8_t *ret, size_t size, size_t *ret_n)
 {
     size_t n = 0;
@@ -31,8 +22,8 @@ int hex_parse(const char *text, uint8_t *ret, size_t size, size_t *ret_n)
     for (const char *c = text; *c != '\0'; c++) {
         if (isblank((unsigned char)*c))
             continue;
-        int high = digit(c[0]);
-        int low = high < 0 ? -1 : digit(c[1]);
+        int high = hex_digit(c[0]);
+        int low = high < 0 ? -1 : hex_digit(c[1]);
         if (low < 0 || n == size)
             return -1;
         ret[n++] = (uint8_t)(high << 4 | low);

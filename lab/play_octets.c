@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "os/err.h"
+#include "os/hex.h"
 #include "os/tlv.h"
 
 enum {
@@ -83,17 +84,6 @@ bool play_names_put(struct play_names *names, const char *name, struct rd value)
 }
 
 /* --- tokens ---------------------------------------------------------------------------------- */
-
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 static bool is_blank(char c)
 {
@@ -203,7 +193,7 @@ static int read_digits(const char **at, bool plain, struct wr *ret, uint32_t *re
     const char *begin = *at;
     size_t n = 0;
 
-    while (digit(begin[n]) >= 0)
+    while (hex_digit(begin[n]) >= 0)
         n++;
     *ret_tag = 0;
     *at = begin + n;
@@ -211,13 +201,13 @@ static int read_digits(const char **at, bool plain, struct wr *ret, uint32_t *re
         if (n == 0 || n % 2 != 0 || n > 6)
             return play_fail(e, begin, "a tag has one to three octets");
         for (size_t i = 0; i < n; i++)
-            *ret_tag = *ret_tag << 4 | (uint32_t)digit(begin[i]);
+            *ret_tag = *ret_tag << 4 | (uint32_t)hex_digit(begin[i]);
         return *ret_tag != 0 ? 0 : play_fail(e, begin, "there is no tag 00");
     }
     if (n % 2 != 0)
         return play_fail(e, begin + n - 1, "half an octet");
     for (size_t i = 0; i < n; i += 2)
-        wr_put_u8(ret, (uint8_t)(digit(begin[i]) << 4 | digit(begin[i + 1])));
+        wr_put_u8(ret, (uint8_t)(hex_digit(begin[i]) << 4 | hex_digit(begin[i + 1])));
     return 0;
 }
 
@@ -258,7 +248,7 @@ static int sent_token(const char **at, struct play_octets_style style,
     struct braces b;
     uint32_t tag;
 
-    if (digit(*where) >= 0) {
+    if (hex_digit(*where) >= 0) {
         TRY(read_digits(at, style.plain, ret, &tag, e));
         if (tag == 0)
             return 0;
@@ -392,7 +382,7 @@ static int wanted_braces(const char **at, const struct play_names *names, struct
 
 static void wanted_digit(struct pattern *p, char c)
 {
-    int v = c == 'X' || c == 'x' ? 0x100 : digit(c);
+    int v = c == 'X' || c == 'x' ? 0x100 : hex_digit(c);
 
     if (p->half < 0) {
         p->half = v;
@@ -428,7 +418,7 @@ static int wanted_token(const char **at, const struct play_names *names, struct 
 {
     const char *where = *at;
 
-    if (digit(*where) >= 0 || *where == 'X' || *where == 'x') {
+    if (hex_digit(*where) >= 0 || *where == 'X' || *where == 'x') {
         p->open_end = false;
         wanted_digit(p, *(*at)++);
         return 0;
@@ -642,9 +632,9 @@ static int read_status(const char **at, int digits[4], struct play_error *e)
     for (size_t i = 0; i < 4; i++) {
         while (is_blank(**at))
             (*at)++;
-        if (**at != 'X' && **at != 'x' && digit(**at) < 0)
+        if (**at != 'X' && **at != 'x' && hex_digit(**at) < 0)
             return play_fail(e, *at, "a status word has four digits, X for any");
-        digits[i] = digit(*(*at)++);
+        digits[i] = hex_digit(*(*at)++);
     }
     while (is_blank(**at))
         (*at)++;

@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "lab/play_tlv.h"
+#include "lab/util.h"
 #include "os/err.h"
 
 enum {
@@ -79,18 +80,9 @@ char *play_place(const struct play_source *source, const char *at, char ret[PLAY
 
 /* --- growing lists --------------------------------------------------------------------------- */
 
-/* The list with room for one more of size octets, moved perhaps; NULL when there is none. */
 static void *grow(void *list, size_t n, size_t *room, size_t size, size_t max)
 {
-    if (n == max)
-        return NULL;
-    if (n < *room)
-        return list;
-    size_t more = *room == 0 ? 16 : 2 * *room;
-    void *moved = realloc(list, more * size);
-    if (moved != NULL)
-        *room = more;
-    return moved;
+    return n == max ? NULL : list_grow(list, n, room, size);
 }
 
 static struct play_case *new_case(struct play_script *script)

@@ -6,6 +6,7 @@
 
 #include "lab/codes.h"
 #include "os/err.h"
+#include "os/hex.h"
 
 enum {
     MAX_FOUND = 256,
@@ -30,14 +31,6 @@ struct path {
     struct step steps[PLAY_MAX_STEPS];
     size_t n;
 };
-
-static int hex_digit(char c)
-{
-    const char digits[] = "0123456789ABCDEFabcdef";
-    const char *at = c == '\0' ? NULL : strchr(digits, c);
-
-    return at == NULL ? -1 : at - digits < 16 ? (int)(at - digits) : (int)(at - digits) - 6;
-}
 
 static int read_tag(const char **at, uint32_t *ret, struct play_error *e)
 {

@@ -68,20 +68,9 @@ void report_free(struct report *report)
     report_init(report);
 }
 
-static void *grow(void *list, size_t *room, size_t n, size_t size)
-{
-    if (n < *room)
-        return list;
-    size_t more = *room == 0 ? 16 : 2 * *room;
-    void *moved = realloc(list, more * size);
-    if (moved != NULL)
-        *room = more;
-    return moved;
-}
-
 struct report_case *report_add_case(struct report *report)
 {
-    void *list = grow(report->cases, &report->room, report->n, sizeof *report->cases);
+    void *list = list_grow(report->cases, report->n, &report->room, sizeof *report->cases);
 
     if (list == NULL)
         return NULL;
@@ -97,7 +86,7 @@ struct report_step *report_add_step(struct report_case *c)
         REPORT_MAX_STEPS) { /* the last one makes room: it may be the one that fails */
         free_step(&c->steps[--c->n_steps]);
     }
-    void *list = grow(c->steps, &c->room, c->n_steps, sizeof *c->steps);
+    void *list = list_grow(c->steps, c->n_steps, &c->room, sizeof *c->steps);
     if (list == NULL)
         return NULL;
     c->steps = list;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "os/err.h"
+#include "os/hex.h"
 
 static const char hex_digits[] = "0123456789ABCDEF";
 static const char base64_digits[] =
@@ -21,17 +22,6 @@ int lab_fail(struct lab_error *e, const char *fmt, ...)
     vsnprintf(e->text, sizeof e->text, fmt, args);
     va_end(args);
     return ERR_INPUT;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 bool hex_read(const char *s, struct wr *ret)
@@ -184,6 +174,17 @@ bool copy_rd(struct rd v, char *ret, size_t size)
         memcpy(ret, v.p, v.n);
     ret[v.n] = '\0';
     return true;
+}
+
+void *list_grow(void *list, size_t n, size_t *room, size_t size)
+{
+    if (n < *room)
+        return list;
+    size_t more = *room == 0 ? 16 : 2 * *room;
+    void *moved = realloc(list, more * size);
+    if (moved != NULL)
+        *room = more;
+    return moved;
 }
 
 bool number_read(const char *s, unsigned long max, unsigned long *ret)

@@ -50,6 +50,10 @@ char *printable(struct rd v, char *ret, size_t size);
 bool copy_text(const char *s, char *ret, size_t size);
 bool copy_rd(struct rd v, char *ret, size_t size);
 
+/* The list of n items of size octets, with room for one more, moved perhaps; NULL without memory,
+ * and then it is as it was. */
+void *list_grow(void *list, size_t n, size_t *room, size_t size);
+
 /* A decimal number from 0 to max and nothing else. */
 bool number_read(const char *s, unsigned long max, unsigned long *ret);
 

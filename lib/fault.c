@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/hex.h"
+
 enum {
     RULES_MAX = 64,
     RULE_MAX_CHARS = 600,
@@ -306,11 +308,6 @@ static bool cut_here(void *ctx, enum nvm_step step, const char *key)
     return false;
 }
 
-static int nibble(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-}
-
 /* Does the command begin with these digits, X being any? */
 static bool matches(const char *match, const uint8_t *command, size_t n)
 {
@@ -318,7 +315,7 @@ static bool matches(const char *match, const uint8_t *command, size_t n)
         return false;
     for (size_t i = 0; match[i] != '\0'; i++) {
         int is = i % 2 == 0 ? command[i / 2] >> 4 : command[i / 2] & 0xF;
-        if ((match[i] | 0x20) != 'x' && nibble(match[i]) != is)
+        if ((match[i] | 0x20) != 'x' && hex_digit(match[i]) != is)
             return false;
     }
     return true;

@@ -141,6 +141,14 @@ int nvm_next(struct nvm *nvm, const char *prefix, char key[NVM_KEY_MAX], bool *r
     return 0;
 }
 
+int nvm_has(struct nvm *nvm, const char *key, bool *ret_found)
+{
+    struct wr nothing;
+
+    wr_init(&nothing, NULL, 0);
+    return nvm_get(nvm, key, &nothing, ret_found);
+}
+
 int nvm_get_uint(struct nvm *nvm, const char *key, uint64_t initial, uint64_t *ret)
 {
     uint8_t octets[9];

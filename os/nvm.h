@@ -57,6 +57,7 @@ void nvm_close(struct nvm **nvm);
 
 /* Appends the value to ret.  Absent is not a failure: *ret_found says. */
 int nvm_get(struct nvm *nvm, const char *key, struct wr *ret, bool *ret_found);
+int nvm_has(struct nvm *nvm, const char *key, bool *ret_found);
 /* Appends n octets of it from offset; fewer when it ends before. */
 int nvm_get_part(struct nvm *nvm, const char *key, size_t offset, size_t n, struct wr *ret,
                  bool *ret_found);

@@ -9,6 +9,7 @@
 
 #include "card/atr.h"
 #include "os/err.h"
+#include "os/hex.h"
 #include "os/tlv.h"
 
 const struct setting_info setting_infos[SETTING_COUNT] = {
@@ -111,14 +112,6 @@ const struct setting_info setting_infos[SETTING_COUNT] = {
 };
 
 /* --- values -------------------------------------------------------------------------------- */
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)toupper((unsigned char)c);
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 /* Octets of an even number of hex digits, n characters; -1 when they are not. */
 static int read_hex(const char *text, size_t n, uint8_t *ret, size_t size)

@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "os/err.h"
+#include "os/hex.h"
 
 enum { VALUES_MAX = 1000 };
 
@@ -60,15 +61,6 @@ static void put_hex(struct wr *w, struct rd v)
         wr_put_u8(w, (uint8_t)digits[v.p[i] >> 4]);
         wr_put_u8(w, (uint8_t)digits[v.p[i] & 0x0F]);
     }
-}
-
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -134,7 +126,7 @@ bool es9p_get_hex(const struct es9p_answer *a, const char *name, struct wr *ret)
     if (text[0] == '\0')
         return false;
     for (; text[0] != '\0'; text += 2) {
-        int high = digit(text[0]), low = high < 0 ? -1 : digit(text[1]);
+        int high = hex_digit(text[0]), low = high < 0 ? -1 : hex_digit(text[1]);
         if (low < 0)
             return false;
         wr_put_u8(ret, (uint8_t)(high << 4 | low));

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "os/err.h"
+#include "os/hex.h"
 
 /* --- request ---------------------------------------------------------------------------------- */
 
@@ -333,14 +334,6 @@ static int begin_body(struct http_response *h)
         h->state = h->left == 0 ? HTTP_DONE : HTTP_BODY;
     }
     return 0;
-}
-
-static int hex_digit(char c)
-{
-    return is_digit(c)            ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
 }
 
 /* 1*HEXDIG and perhaps extensions, which are passed over (RFC 9112 7.1). */

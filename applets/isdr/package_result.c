@@ -110,10 +110,8 @@ int package_result_put_all(struct euicc *e, struct wr *rsp)
 int package_result_remove(struct euicc *e, uint64_t sequence, bool *ret_existed)
 {
     char key[NVM_KEY_MAX];
-    struct wr nothing;
 
     key_of(sequence, key);
-    wr_init(&nothing, NULL, 0);
-    TRY(nvm_get(e->nvm, key, &nothing, ret_existed));
+    TRY(nvm_has(e->nvm, key, ret_existed));
     return *ret_existed ? nvm_del(e->nvm, key) : 0;
 }

@@ -1,12 +1,12 @@
 /* preload.c - profiles that the EUM puts in at manufacture. */
 #include "applets/isdr/preload.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/fallback.h"
+#include "os/hex.h"
 
 enum {
     TAG_HEADER = 0xA0,
@@ -73,20 +73,12 @@ static void wanted_done(struct wanted *w)
     wr_done(&w->icon);
 }
 
-/* One hex digit, or -1. */
-static int digit(uint8_t c)
-{
-    const char *digits = "0123456789ABCDEF", *at = c != 0 ? strchr(digits, toupper(c)) : NULL;
-
-    return at != NULL ? (int)(at - digits) : -1;
-}
-
 static bool hex_octets(struct rd text, struct wr *ret)
 {
     if (text.n % 2 != 0)
         return false;
     for (size_t i = 0; i < text.n; i += 2) {
-        int high = digit(text.p[i]), low = digit(text.p[i + 1]);
+        int high = hex_digit((char)text.p[i]), low = hex_digit((char)text.p[i + 1]);
         if (high < 0 || low < 0)
             return false;
         wr_put_u8(ret, (uint8_t)(high << 4 | low));

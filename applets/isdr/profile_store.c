@@ -188,7 +188,6 @@ int profile_find_aid(struct euicc *e, struct rd aid, uint16_t *ret_index)
 {
     uint8_t whole[AID_MAX_LEN];
     char key[NVM_KEY_MAX];
-    struct wr nothing;
     bool found = false;
 
     *ret_index = NO_PROFILE;
@@ -199,8 +198,7 @@ int profile_find_aid(struct euicc *e, struct rd aid, uint16_t *ret_index)
     if (!rd_equal(aid, rd_of(whole, sizeof whole)))
         return 0;
     record_key(index, key);
-    wr_init(&nothing, NULL, 0);
-    TRY(nvm_get(e->nvm, key, &nothing, &found));
+    TRY(nvm_has(e->nvm, key, &found));
     if (found)
         *ret_index = index;
     return 0;

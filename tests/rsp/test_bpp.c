@@ -12,7 +12,7 @@
 #include "asn1/der.h"
 #include "os/err.h"
 #include "tests/rsp/bench.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 enum { /* BppCommandId */
        INITIALISE = 0,

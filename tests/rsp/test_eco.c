@@ -6,7 +6,7 @@
 #include "os/err.h"
 #include "tests/rsp/bench.h"
 #include "tests/rsp/eim.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 #define V1_0 "sgp32_version=1.0.1"
 

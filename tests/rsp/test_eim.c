@@ -8,7 +8,7 @@
 #include "os/err.h"
 #include "tests/rsp/bench.h"
 #include "tests/rsp/eim.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 #define P256 "30{ 06072A8648CE3D0201 06082A8648CE3D030107 }"
 #define POINT_1                                                                                    \

@@ -10,7 +10,7 @@
 #include "tests/rsp/bench.h"
 #include "tests/rsp/eim.h"
 #include "tests/rsp/faults.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 enum {
     ALLOCATIONS_MAX = 20000, /* no command makes more */

@@ -11,8 +11,8 @@
 #include "tests/rsp/bench.h"
 #include "tests/rsp/eim.h"
 #include "tests/rsp/ipae_fake.h"
-#include "tests/rsp/suite.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 #define LIST     "A0{ BF2D00 }"
 #define GRANT_2  "A0{ A3{" ICCID_OF(2) "0500 } }"

@@ -17,7 +17,7 @@
 
 #include "os/err.h"
 #include "tests/rsp/bench.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 enum {
     KILLS = 40,

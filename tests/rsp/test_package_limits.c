@@ -9,7 +9,7 @@
 #include "os/err.h"
 #include "tests/rsp/bench.h"
 #include "tests/rsp/eim.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 #define SEED "packages"
 

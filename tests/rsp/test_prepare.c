@@ -6,7 +6,7 @@
 
 #include "os/err.h"
 #include "tests/rsp/bench.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 enum { /* DownloadErrorCode */
        INVALID_CERTIFICATE = 1,

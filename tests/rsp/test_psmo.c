@@ -6,7 +6,7 @@
 #include "os/err.h"
 #include "tests/rsp/bench.h"
 #include "tests/rsp/eim.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 #define OWNER     "B705 8003 00F110"
 #define PPR1      OWNER "99020640"

@@ -10,7 +10,7 @@
 #include "lab/util.h"
 #include "os/err.h"
 #include "tests/rsp/bench.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 enum {
     STATUS_SKIPPED = 77,

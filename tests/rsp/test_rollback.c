@@ -6,7 +6,7 @@
 #include "os/err.h"
 #include "tests/rsp/bench.h"
 #include "tests/rsp/eim.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 #define ENABLE(digit)       "A0{ A3{" ICCID_OF(digit) "} }"
 #define ENABLE_GRANT(digit) "A0{ A3{" ICCID_OF(digit) "0500 } }"

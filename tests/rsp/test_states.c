@@ -7,7 +7,7 @@
 
 #include "os/err.h"
 #include "tests/rsp/bench.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 #define TEST_CLASS   "950100"
 #define PROVISIONING "950101"

@@ -12,7 +12,7 @@
 #include "tests/rsp/card.h"
 #include "tests/rsp/message.h"
 #include "tests/rsp/server.h"
-#include "tests/rsp/suite.h"
+#include "tests/testlib/suite.h"
 
 #define SEED "power cut of a UICC"
 

@@ -6,18 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_BRACES 16
+#include "os/hex.h"
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#define MAX_BRACES 16
 
 static const char *skip_blanks(const char *at)
 {
@@ -60,9 +51,9 @@ size_t hex(const char *text, uint8_t *out, size_t max)
                 bad("a brace too many, or too many octets", text);
             n = close_brace(out, open[--depth], n);
         } else {
-            int high = digit(*at);
+            int high = hex_digit(*at);
             at = skip_blanks(at + 1);
-            int low = digit(*at);
+            int low = hex_digit(*at);
             if (high < 0 || low < 0 || n >= max)
                 bad("bad text, half an octet or too many octets", text);
             out[n++] = (uint8_t)(high << 4 | low);

@@ -7,6 +7,7 @@
 #include "os/access.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 static const struct trace no_trace;
 
@@ -621,9 +622,5 @@ int main(void)
     tcase_add_test(tcase, records_of_anything_do_no_harm);
     suite_add_tcase(suite, tcase);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -7,6 +7,7 @@
 #include "card/sw.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 static struct rd command;
 static struct apdu a;
@@ -274,9 +275,5 @@ int main(void)
     tcase_add_test(cases, every_class_byte_is_taken_apart_as_the_tables_say);
     tcase_add_test(cases, every_status_word_has_words);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -45,6 +45,7 @@
 #include "asn1/der.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 #define SKI   "F54172BDF98A95D65CBEB88A38A1C11D800A85C3"
 #define ICCID "5A0A98001032547698103214"
@@ -816,9 +817,5 @@ static Suite *asn1_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(asn1_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_status(asn1_suite());
 }

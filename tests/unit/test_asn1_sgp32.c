@@ -73,6 +73,7 @@
 #include "asn1/der.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 #define EIM    "800465696D31"
 #define EID    "5A1089049032123451234512345678901235"
@@ -748,9 +749,5 @@ static Suite *asn1_sgp32_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(asn1_sgp32_suite());
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return suite_status(asn1_sgp32_suite());
 }

@@ -6,6 +6,7 @@
 #include "card/atr.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 static const struct atr_capabilities plain = { .ta1 = 0x11, .classes = 0x07 };
 static const struct atr_capabilities rich = {
@@ -156,9 +157,5 @@ int main(void)
     tcase_add_loop_test(cases, refuses_what_is_wrong, 0, 14);
     tcase_add_test(cases, no_truncated_and_no_flipped_one_passes);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

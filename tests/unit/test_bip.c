@@ -10,6 +10,7 @@
 #include "os/cat_info.h"
 #include "os/euicc.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 /* --- the card's side: two owners, two channels ------------------------------------------------ */
 
@@ -1745,9 +1746,5 @@ int main(void)
     tcase_add_test(cases, what_a_new_profile_forbids_ends);
     tcase_add_test(cases, refresh_comes_first);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -10,6 +10,7 @@
 #include "os/err.h"
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 enum { ROOM = 64 * 1024 };
 
@@ -324,9 +325,5 @@ int main(void)
     tcase_add_test(t, a_point_that_is_not_on_the_curve_is_refused);
     tcase_add_test(t, metadata_comes_from_the_profile_header);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(s);
 }

@@ -6,6 +6,7 @@
 #include "os/buf.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 START_TEST(a_view_of_a_string_leaves_out_its_zero)
 {
@@ -258,9 +259,5 @@ int main(void)
     tcase_add_test(cases, a_heap_writer_takes_its_bound_in_one_piece);
     tcase_add_test(cases, reserve_says_where_the_octets_go);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

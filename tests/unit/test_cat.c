@@ -7,6 +7,7 @@
 
 #include "os/euicc.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 /* --- an applet that switches something -------------------------------------------------------- */
 
@@ -508,9 +509,5 @@ int main(void)
     tcase_add_test(cases, refresh_is_waited_for_however_long_it_takes);
     tcase_add_test(cases, numbers_begin_again_after_fe);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

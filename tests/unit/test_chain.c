@@ -7,6 +7,7 @@
 #include "card/sw.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 static struct chain chain;
 static uint8_t *octets; /* 0, 1, 2, ... */
@@ -347,9 +348,5 @@ int main(void)
     tcase_add_test(cases, the_next_answer_replaces_what_waits);
     tcase_add_test(cases, a_reset_forgets_what_waits);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -4,6 +4,7 @@
 
 #include "card/channel.h"
 #include "card/sw.h"
+#include "tests/testlib/suite.h"
 
 static struct channels channels;
 static struct channel_change change;
@@ -188,9 +189,5 @@ int main(void)
     tcase_add_test(cases, refuses_data);
     tcase_add_test(cases, a_reset_closes_all);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

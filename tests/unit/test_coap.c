@@ -6,6 +6,7 @@
 #include "applets/ipae/coap.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 enum { BODY_MAX = 5000 };
 
@@ -863,9 +864,5 @@ int main(void)
     tcase_set_timeout(tc, 60);
     add_tests(tc);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

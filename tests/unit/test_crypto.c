@@ -6,6 +6,7 @@
 #include "os/crypto.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 static const enum curve both[] = { CURVE_P256, CURVE_BRAINPOOL_P256R1 };
 
@@ -492,9 +493,5 @@ int main(void)
     tcase_add_test(cases, a_seed_repeats_itself_and_no_other);
     tcase_add_test(cases, seeded_randomness_does_not_run_dry);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

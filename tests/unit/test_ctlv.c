@@ -6,6 +6,7 @@
 #include "os/ctlv.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 START_TEST(reads_both_forms_of_a_tag)
 {
@@ -102,9 +103,5 @@ int main(void)
     tcase_add_loop_test(cases, what_is_written_is_read, 0, 6);
     tcase_add_test(cases, finds_the_first_and_the_nth_before_any_damage);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -7,6 +7,7 @@
 #include "os/dispatch.h"
 #include "os/euicc.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 /* --- the applets ------------------------------------------------------------------------------ */
 
@@ -612,9 +613,5 @@ int main(void)
     tcase_add_test(cases, a_reset_starts_applets_again_and_zeroes_their_state);
     tcase_add_test(cases, what_an_applet_stores_at_start_is_committed);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -6,6 +6,7 @@
 #include "applets/ipae/dns.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 /* The question for eim.example.test; its name is at 12, "example.test" at 16, "test" at 24. */
 #define NAME                           "03 65696D 07 6578616D706C65 04 74657374 00"
@@ -345,9 +346,5 @@ int main(void)
     tcase_add_test(tc, what_is_cut_finds_nothing);
     tcase_add_test(tc, a_changed_octet_does_no_harm);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

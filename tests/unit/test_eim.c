@@ -16,6 +16,7 @@
 #include "os/err.h"
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 enum { ROOM = 64 * 1024, PATH_LEN = 64 };
 
@@ -911,9 +912,5 @@ int main(void)
     tcase_add_loop_test(t, what_the_euicc_signed_is_put_together_again, 0, N_ELEMS(signed_parts));
     tcase_add_test(t, configuration_has_the_fields_that_an_euicc_takes);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(s);
 }

@@ -5,6 +5,7 @@
 #include "applets/isdr/profile_store.h"
 #include "applets/ota/es6.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 enum { PROFILE = 0x0010 };
 
@@ -169,9 +170,5 @@ int main(void)
     tcase_add_test(tc, rules_may_be_added_where_control_and_rat_allow);
     tcase_add_test(tc, broken_requests_change_nothing);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

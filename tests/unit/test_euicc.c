@@ -5,6 +5,7 @@
 
 #include "os/euicc.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 /* Stores its data. */
 static int store(struct session *s, const struct apdu *a, struct wr *rsp)
@@ -401,9 +402,5 @@ int main(void)
     tcase_add_test(cases, selecting_by_an_empty_aid_is_refused);
     tcase_add_test(cases, no_garbage_gets_anything_but_a_status_word);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -9,6 +9,7 @@
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
 #include "tests/testlib/leak.h"
+#include "tests/testlib/suite.h"
 
 static void assert_line(enum softeuicc_event event, const char *text, const char *octets, bool json,
                         const char *want)
@@ -209,9 +210,5 @@ int main(void)
     tcase_add_loop_test_raise_signal(cases, a_leak_is_found, SIGABRT, 0, 2);
     tcase_add_test(cases, the_longest_apdu_is_a_line);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "lib/softeuicc.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 #define SELECT_ISDR "00A4040410A0000005591010FFFFFFFF890000010000"
 #define GET_EID     "80E2910006BF3E035C015A00"
@@ -426,9 +427,5 @@ int main(void)
     tcase_add_test(cases, what_is_written_wrong_is_refused_with_what_is_right);
     tcase_add_test(cases, the_table_names_every_line);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

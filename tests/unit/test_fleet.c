@@ -5,6 +5,7 @@
 
 #include "lab/fleet.h"
 #include "os/err.h"
+#include "tests/testlib/suite.h"
 
 static struct fleet_counts counts;
 static struct fleet_watch watch;
@@ -204,9 +205,5 @@ int main(void)
     for (size_t i = 0; i < N_ELEMS(tests); i++)
         tcase_add_test(tc, tests[i]);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/testlib/suite.h"
 #include "vpcd/frame.h"
 
 /* OFF, ON, RESET, ATR, an APDU of four octets, and what is to be skipped in between. */
@@ -187,9 +188,5 @@ int main(void)
     tcase_add_test(tc, the_header_of_an_answer_is_big_endian);
     suite_add_tcase(suite, tc);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -9,6 +9,7 @@
 #include "os/err.h"
 #include "os/fs.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 static const struct trace no_trace;
 
@@ -984,9 +985,5 @@ int main(void)
         tcase_set_timeout(tcase, 60);
         suite_add_tcase(suite, tcase);
     }
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -7,6 +7,7 @@
 #include "applets/ipae/http.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 enum { BODY_MAX = 64 };
 
@@ -474,9 +475,5 @@ int main(void)
     tcase_add_test(tc, a_request_is_written);
     tcase_add_test(tc, a_request_takes_no_lines_from_elsewhere);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

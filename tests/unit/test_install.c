@@ -17,6 +17,7 @@
 #include "os/err.h"
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 #define USIM_AID "A0000000871002FF49FF0189"
 #define ISIM_AID "A0000000871004FF49FF0189"
@@ -1287,9 +1288,5 @@ int main(void)
     suite_add_tcase(suite, hostile_case());
     suite_add_tcase(suite, whole_case());
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -11,6 +11,7 @@
 #include "applets/ipae/link.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 #include "tests/unit/link_terminal.h"
 
 #define NAME    "eim.example.test"
@@ -1434,10 +1435,5 @@ int main(void)
     tcase_add_test(tc, requests_that_make_no_sense_are_refused);
     tcase_add_loop_test(tc, the_same_seeds_give_the_same_octets, 0, 2);
     suite_add_tcase(suite, tc);
-
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_status(suite);
 }

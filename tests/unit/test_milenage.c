@@ -6,6 +6,7 @@
 
 #include "applets/naa/algorithm.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 static struct crypto *c;
 
@@ -165,9 +166,5 @@ int main(void)
     tcase_add_loop_test(tc, opc_of_the_sets_is_e_of_op, 0, (int)(sizeof sets / sizeof sets[0]));
     tcase_add_test(tc, other_rotations_and_constants_count);
     suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(s);
 }

@@ -12,6 +12,7 @@
 #include "os/euicc.h"
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 /* TS 35.208 4.3. */
 #define K           "465b5ce8b199b49faa5f0a2ee238a6bc"
@@ -684,9 +685,5 @@ int main(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     add_tests(tc);
     suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(s);
 }

@@ -12,6 +12,7 @@
 
 #include "os/err.h"
 #include "os/nvm.h"
+#include "tests/testlib/suite.h"
 
 static const struct trace no_trace;
 
@@ -921,9 +922,5 @@ int main(void)
     tcase_add_test(files, reading_a_card_at_rest_leaves_one_file);
     suite_add_tcase(suite, files);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -13,6 +13,7 @@
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
 #include "tests/testlib/leak.h"
+#include "tests/testlib/suite.h"
 
 #define KIC "200102030405060708090a0b0c0d0e0f"
 #define KID "201102030405060708090a0b0c0d0e0f"
@@ -1121,9 +1122,5 @@ int main(void)
     tcase_add_loop_test(tc, recorded_commands_get_the_recorded_answers, 0, (int)N_ELEMS(recorded));
     tcase_add_test(tc, no_changed_octet_of_a_recorded_command_gets_through);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

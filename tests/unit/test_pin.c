@@ -8,6 +8,7 @@
 #include "card/sw.h"
 #include "os/err.h"
 #include "os/pin.h"
+#include "tests/testlib/suite.h"
 
 static const struct trace no_trace;
 static const char prefix[] = "isdp/0010/";
@@ -656,9 +657,5 @@ int main(void)
     tcase_add_test(tcase, nothing_is_told_before_the_attempt_is_stored);
     suite_add_tcase(suite, tcase);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

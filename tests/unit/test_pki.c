@@ -12,6 +12,7 @@
 #include "certs/pki.h"
 #include "os/err.h"
 #include "os/x509.h"
+#include "tests/testlib/suite.h"
 
 #define EID "89049032123451234512345678901235"
 
@@ -227,9 +228,5 @@ int main(void)
     tcase_add_test(cases, a_new_pki_does_not_touch_what_is_there);
     tcase_add_test(cases, says_what_it_cannot_read);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

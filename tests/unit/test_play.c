@@ -10,6 +10,7 @@
 #include "lab/report.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 static struct play_names names;
 static struct play_error error;
@@ -496,9 +497,5 @@ int main(void)
     tcase_add_test(cases, any_prefix_of_a_script_does_no_harm);
     tcase_add_test(cases, tlvs_are_decoded_for_reports);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

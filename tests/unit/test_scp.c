@@ -12,6 +12,7 @@
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
 #include "tests/testlib/leak.h"
+#include "tests/testlib/suite.h"
 
 static struct crypto *crypto;
 
@@ -846,9 +847,5 @@ int main(void)
     tcase_add_test(tc, keys_are_put_under_scp02);
     tcase_add_test(tc, scp02_with_mac_and_ciphering);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -7,6 +7,7 @@
 #include "applets/ota/scp80.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 enum { PACKET_MAX = 512 };
 
@@ -427,9 +428,5 @@ int main(void)
     tcase_add_test(tc, answers_fill_their_room);
     tcase_add_test(tc, a_refusal_is_not_secured);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -7,6 +7,7 @@
 #include "os/err.h"
 #include "os/settings.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 static const struct trace no_trace;
 
@@ -314,9 +315,5 @@ int main(void)
     tcase_add_test(loaded, a_storage_without_power_is_a_fault);
     suite_add_tcase(suite, loaded);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

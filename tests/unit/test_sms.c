@@ -5,6 +5,7 @@
 #include "applets/ota/sms.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 /* SMS-DELIVER from 12345678, header of a command packet, three octets. */
 #define PLAIN "40 08 81 21436587 7F F6 22705200000000 06 027000 A1A2A3"
@@ -118,9 +119,5 @@ int main(void)
     tcase_add_test(tc, other_types_and_lengths_are_refused);
     tcase_add_test(tc, parts_are_numbered);
     suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

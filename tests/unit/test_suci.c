@@ -8,6 +8,7 @@
 #include "applets/naa/suci.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 #define KEY_A     "5a8d38864820197c3394b92613b20b91633cbd897119273bf8e4a6f4eec0a650"
 #define PRIVATE_A "c53c22208b61860b06c62e5406a7b330c2b577aa5558981510d128247d38bd1d"
@@ -453,9 +454,5 @@ int main(void)
     tcase_add_test(tc, compressed_points_are_the_same_points);
     tcase_add_test(tc, private_numbers_have_bounds);
     suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(s);
 }

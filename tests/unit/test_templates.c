@@ -10,6 +10,7 @@
 #include "applets/isdp/templates.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 /* Component, FID (tmp: from the element), TR size, LF or CY records x length, BT, DF or ADF; ?
  * where the element must say; A: ARR, S: SFI; contents, REQ, or - and nothing for FF; h: high
@@ -700,9 +701,5 @@ int main(void)
     tcase_add_test(contents, contents_fill_any_size);
     tcase_add_test(contents, rules_are_those_of_tca_9_9);
 
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

@@ -20,6 +20,7 @@
 #include "lab/terminal_ctlv.h"
 #include "os/err.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 enum {
     TEXT = 1024,
@@ -1769,9 +1770,5 @@ int main(void)
     tcase_add_test(t, networks_are_read_as_digits);
     tcase_add_test(t, captures_are_packets_or_a_dump);
     suite_add_tcase(s, t);
-    SRunner *runner = srunner_create(s);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(s);
 }

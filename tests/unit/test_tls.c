@@ -16,6 +16,7 @@
 #include "os/tls.h"
 #include "os/x509.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 #define NAME "eim.example"
 
@@ -319,7 +320,7 @@ static void assert_refused(struct pair *p, int alert, const char *words)
 /* --- versions and suites -----------------------------------------------------------------------
  */
 
-static const struct suite {
+static const struct cipher_suite {
     bool datagram;
     int version;
     const char *name, *described;
@@ -347,7 +348,7 @@ static const struct suite {
 START_TEST(every_suite_works_in_pieces_of_any_size)
 {
     static const size_t pieces[] = { 1, 7, 237 };
-    const struct suite *s = &suites[_i];
+    const struct cipher_suite *s = &suites[_i];
 
     for (size_t i = 0; i < N_ELEMS(pieces); i++) {
         struct wr spki;
@@ -1283,9 +1284,5 @@ int main(void)
     tcase_add_loop_test(t, a_seeded_client_repeats_its_octets, 0, 2);
     tcase_add_loop_test(t, memory_is_told, 0, 3);
     suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int n = srunner_ntests_failed(r);
-    srunner_free(r);
-    return n == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(s);
 }

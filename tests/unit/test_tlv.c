@@ -6,6 +6,7 @@
 #include "os/err.h"
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 static struct wr w;
 
@@ -531,9 +532,5 @@ int main(void)
     tcase_add_loop_test(cases, named_bits_are_written_without_trailing_zeros, 0, 10);
     tcase_add_test(cases, closing_a_failed_writer_does_no_harm);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

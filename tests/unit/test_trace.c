@@ -6,6 +6,7 @@
 
 #include "os/err.h"
 #include "os/trace.h"
+#include "tests/testlib/suite.h"
 
 /* The last event. */
 static struct {
@@ -174,9 +175,5 @@ int main(void)
     tcase_add_test(cases, every_fault_has_a_name);
     tcase_add_test(cases, try_evaluates_once_and_leaves_with_what_is_not_zero);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

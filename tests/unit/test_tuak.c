@@ -6,6 +6,7 @@
 #include "applets/naa/algorithm.h"
 #include "applets/naa/keccak.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 static void check_octets(const uint8_t *got, const char *want)
 {
@@ -123,9 +124,5 @@ int main(void)
     tcase_add_test(tc, keccak_makes_sha3);
     tcase_add_loop_test(tc, published_sets_match, 0, (int)(sizeof sets / sizeof sets[0]));
     suite_add_tcase(s, tc);
-    SRunner *sr = srunner_create(s);
-    srunner_run_all(sr, CK_NORMAL);
-    int failed = srunner_ntests_failed(sr);
-    srunner_free(sr);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(s);
 }

@@ -13,6 +13,7 @@
 #include "os/euicc.h"
 #include "os/tlv.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 enum {
     PROFILE = 0x0010,
@@ -1685,10 +1686,7 @@ int main(void)
     tcase_add_test(cases, a_profile_without_files_or_with_damaged_ones_is_none);
     tcase_add_test(cases, a_reset_forgets_everything);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int status = suite_status(suite);
     crypto_free(&crypto);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return status;
 }

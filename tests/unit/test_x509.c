@@ -12,6 +12,7 @@
 #include "os/tlv.h"
 #include "os/x509.h"
 #include "tests/testlib/hex.h"
+#include "tests/testlib/suite.h"
 
 #define EID "89049032123451234512345678901235"
 
@@ -847,9 +848,5 @@ int main(void)
     tcase_add_loop_test(cases, accepts_what_sgp26_publishes, 0, N_ELEMS(both));
     tcase_add_test(cases, refuses_what_sgp26_calls_invalid);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return suite_status(suite);
 }

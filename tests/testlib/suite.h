@@ -1,6 +1,6 @@
 /* suite.h - the main() of a test program in three lines. */
-#ifndef TESTS_RSP_SUITE_H
-#define TESTS_RSP_SUITE_H
+#ifndef TESTS_TESTLIB_SUITE_H
+#define TESTS_TESTLIB_SUITE_H
 
 #include <check.h>
 #include <stdlib.h>
@@ -31,14 +31,19 @@ static inline void suite_loop(const struct suite *s, const TTest *test, size_t r
 }
 
 /* The exit status of main(). */
-static inline int suite_run(const struct suite *s)
+static inline int suite_status(Suite *suite)
 {
-    SRunner *runner = srunner_create(s->suite);
+    SRunner *runner = srunner_create(suite);
 
-    srunner_run_all(runner, CK_NORMAL);
+    srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static inline int suite_run(const struct suite *s)
+{
+    return suite_status(s->suite);
 }
 
 #endif
