@@ -25,6 +25,7 @@ static size_t transmit(void *ctx, const uint8_t *command, size_t n, uint8_t *res
 static void ask_card(struct softeuicc *card)
 {
     static const uint8_t get_info2[] = { 0xBF, 0x22, 0x00 };
+    static const uint8_t with_ipad[] = { 0x80, 0xAA, 0, 0, 5, 0xA9, 3, 0x83, 1, 7 };
     struct device d = { transmit, card, malloc(SOFTEUICC_RESPONSE_MAX) };
     uint8_t atr[SOFTEUICC_ATR_MAX];
     void *info = NULL;
@@ -33,9 +34,10 @@ static void ask_card(struct softeuicc *card)
     size_t n = softeuicc_atr(card, atr);
     oracle(n >= 2 && n <= sizeof atr, "the ATR has a length that ISO 7816-3 allows");
     wr_init_heap(&answer, DEVICE_ANSWER_MAX);
-    oracle(d.response != NULL && device_open(&d) == 0x9000 &&
-               device_es10(&d, rd_of(get_info2, sizeof get_info2), DEVICE_BLOCK_MAX, &answer) ==
-                   0x9000,
+    oracle(d.response != NULL && transmit(card, with_ipad, sizeof with_ipad, d.response) == 2,
+           "the card takes a TERMINAL CAPABILITY, which it may require");
+    oracle(device_open(&d) == 0x9000 && device_es10(&d, rd_of(get_info2, sizeof get_info2),
+                                                    DEVICE_BLOCK_MAX, &answer) == 0x9000,
            "the card answers GetEUICCInfo2");
     oracle(der_is_canonical(answer.p, answer.n), "EUICCInfo2 is DER");
     oracle(der_decode(&asn_DEF_EUICCInfo2, answer.p, answer.n, &info) == 0,

@@ -2,12 +2,14 @@
 """Write the seeds of the fuzz targets: make_corpus.py BUILD-DIRECTORY
 
 Everything comes from this tree: certificates of certs/, our own profile package and the card
-in the build directory, the transcripts of tests/apdu.  Run it again when one of them, or the
-form of an input, has changed, and commit what it writes to tests/fuzz/corpus.  Files whose names
-begin with "found-" are inputs that once found a bug; they stay.
+in the build directory, the transcripts of tests/apdu, the catalogue of tests/conformance.  Run it
+again when one of them, or the form of an input, has changed, and commit what it writes to
+tests/fuzz/corpus.  Files whose names begin with "found-" are inputs that once found a bug; they
+stay.
 """
 
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TREE = HERE.parent.parent
 CORPUS = HERE / "corpus"
 STEPS_OF_A_SEED = 48  # fuzz_apdu takes 64
+CASES_OF_A_SCRIPT = 3
 LONGEST_APDU_SEED = 4096  # octets of a transcript; longer ones are for the conformance tests
 
 
@@ -675,10 +678,28 @@ def seeds_settings():
         ["nist", "brp", "both", "none"], ["dp.example.com"], ["ds.example.com"],
         ["ppr1+ppr2:EEEEEE/*/*:consent", "ppr1:00F110/01/", "", "ppr2:262F01;ppr1:EEEEEE"],
         ["ppr1", "ppr1+ppr2", ""], ["on", "off"], ["off"], ["off"], ["on", "yes"],
+        ["record", "refuse"], ["off", "on"], ["1.0.1", "1.3.0", "1.2"], ["refuse"], ["1", "1000"],
+        ["1", "256"], ["4000", "65000"], ["1000"], ["8388607"], ["off"], ["off"], ["off"], ["off"],
+        ["required"], ["inactive", "on"], ["https", "coaps"], ["10", "9"], ["0"], ["10"],
+        ["192.0.2.53", "2001:db8::53", "192.0.2", ""], ["4096"],
     ]
     for which, texts in enumerate(values):
         for i, text in enumerate(texts):
             write("fuzz_settings", f"{which:02}-{i}", bytes([which]) + text.encode())
+
+
+def seeds_script():
+    """Every case of the catalogue, with an answer to a report behind a few."""
+    answer = bytes.fromhex("BF2D1CA01AE3185A0A980010000000000010F94F0AA00000055910109F7001019000")
+    for path in sorted((TREE / "tests" / "conformance").glob("**/*.*")):
+        if path.suffix not in (".sct", ".inc"):
+            continue
+        parts = re.split(r"(?m)^(?=case )", path.read_text("utf-8"))
+        for i, part in enumerate(parts[:CASES_OF_A_SCRIPT]):
+            text = re.sub(r"(?m)^include .*\n", "", part).encode()
+            write("fuzz_script", f"{path.stem}-{i}", b"\xff" + text)
+    text = b"REM Annex B\nRST\nCMD A0 A4 00 00 02 3F 00 (9F XX)\nOFF\nexit\n"
+    write("fuzz_script", "octets", b"\x80" + text.ljust(len(answer)) + answer)
 
 
 def seeds_http():
@@ -876,6 +897,7 @@ def main():
     seeds_upp(profile)
     seeds_vpcd()
     seeds_settings()
+    seeds_script()
     seeds_http()
     seeds_coap()
     seeds_dns()
