@@ -28,11 +28,14 @@ static int tell_file(const char *file, const char *line, struct lab_error *e)
     return rename(beside, file) == 0 ? 0 : lab_fail(e, "%s: %s", file, strerror(errno));
 }
 
+/* Standard output comes last: who has read it there finds it in the other places too. */
 int ready_tell(const struct ready *who, const char *line, struct lab_error *e)
 {
-    if (fputs(line, stdout) < 0 || fflush(stdout) != 0)
-        return lab_fail(e, "standard output: %s", strerror(errno));
+    if (who->file != NULL)
+        TRY(tell_file(who->file, line, e));
     if (who->fd != READY_NO_FD)
         TRY(tell(fdopen(who->fd, "w"), line, "--ready-fd", e));
-    return who->file != NULL ? tell_file(who->file, line, e) : 0;
+    return fputs(line, stdout) >= 0 && fflush(stdout) == 0
+               ? 0
+               : lab_fail(e, "standard output: %s", strerror(errno));
 }
