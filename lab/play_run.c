@@ -1028,6 +1028,7 @@ static int play_case(struct player *p, const struct play_script *script, const s
             make_todo(record, c->todo);
     }
     record->seconds = seconds() - begin;
+    report_clean(record);
     report_count(report, record);
     forget(p);
     return 0;

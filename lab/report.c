@@ -6,6 +6,7 @@
 
 #include "lab/play_octets.h"
 #include "lab/play_tlv.h"
+#include "os/err.h"
 
 enum { MAX_DEPTH = 16, SHOWN = 24 };
 
@@ -117,6 +118,56 @@ void report_count(struct report *report, const struct report_case *c)
     report->counts[c->status]++;
     report->seconds += c->seconds;
     report->card_seconds += c->card_seconds;
+}
+
+/* --- texts of others ------------------------------------------------------------------------- */
+
+/* The octets of the character at *s that may stay as it is; 0: it may not.  XML has neither control
+ * characters nor U+FFFE and U+FFFF. */
+static size_t good_character(const char *s, size_t n)
+{
+    struct rd one = rd_of(s, 1);
+
+    while (one.n < n && one.n < 4 && !rd_is_utf8(one))
+        one.n++;
+    bool good = rd_is_utf8(one);
+    if (one.n == 1)
+        good = good && (*one.p == '\t' || (*one.p >= 0x20 && *one.p != 0x7F));
+    else if (one.n == 2)
+        good = good && (one.p[0] != 0xC2 || one.p[1] >= 0xA0);
+    else if (one.n == 3)
+        good =
+            good && memcmp(one.p, "\xEF\xBF\xBE", 3) != 0 && memcmp(one.p, "\xEF\xBF\xBF", 3) != 0;
+    return good ? one.n : 0;
+}
+
+char *report_clean_text(char *text)
+{
+    size_t n = text == NULL ? 0 : strlen(text), good;
+
+    for (size_t i = 0; i < n; i += good) {
+        good = good_character(text + i, n - i);
+        if (good == 0) {
+            text[i] = '?';
+            good = 1;
+        }
+    }
+    return text;
+}
+
+void report_clean(struct report_case *c)
+{
+    char *const texts[] = { c->id, c->title, c->section, c->provenance, c->ref, c->needs, c->file };
+
+    for (size_t i = 0; i < N_ELEMS(texts); i++)
+        report_clean_text(texts[i]);
+    report_clean_text(c->why);
+    for (size_t i = 0; i < c->n_steps; i++) {
+        report_clean_text(c->steps[i].text);
+        report_clean_text(c->steps[i].place);
+        report_clean_text(c->steps[i].wanted);
+        report_clean_text(c->steps[i].why);
+    }
 }
 
 /* --- TLVs as lines ---------------------------------------------------------------------------

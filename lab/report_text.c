@@ -168,8 +168,8 @@ static void put_xml(FILE *to, const char *text)
         case '"':
             fputs("&quot;", to);
             break;
-        default: /* XML 1.0 has no control characters */
-            fputc((unsigned char)*text < 0x20 && *text != '\n' && *text != '\t' ? '?' : *text, to);
+        default:
+            fputc(*text, to);
         }
     }
 }
@@ -214,7 +214,9 @@ static void put_log(FILE *to, const struct report_case *c)
     for (size_t i = 0; i < c->n_steps; i++) {
         put_xml(to, c->steps[i].text);
         fputc('\n', to);
-        char *log = strndup((const char *)c->steps[i].log.p, c->steps[i].log.n);
+        char *log = c->steps[i].log.n == 0
+                        ? NULL
+                        : strndup((const char *)c->steps[i].log.p, c->steps[i].log.n);
         put_xml(to, log != NULL ? log : "");
         free(log);
     }

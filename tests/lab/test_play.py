@@ -485,6 +485,39 @@ class Reports(PlayTest):
         self.assertEqual([c for t, c in page.classes if t == "details"],
                          [STATES[c] for c in sorted(STATES)])
 
+    def test_whatever_stands_in_a_script_they_are_well_formed(self):
+        umlauts = "\u00fc" * 300
+        script = os.path.join(os.fsencode(self.folder), b"na\xefve-\x1b.sct")
+        with open(script, "wb") as f:
+            f.write(f"""section ]]> <script>alert(1)</script> & --> # TODO
+case A x\x1b[31m\x7f\x9b\ufffe\uffff' "q" # SKIP
+es10 BF2E00
+expect BF2E/80 == '\ufffe\x07</pre></failure>]]>'
+case B
+skip because {umlauts}
+case C
+todo because x{umlauts}
+es10 BF2E00 (6A80)
+case D
+compute x pki \x1b</error>{umlauts}.der
+""".encode())
+        for kind in ("junit", "tap", "json", "html", "coverage"):
+            with self.subTest(kind=kind):
+                report = self.file("report." + kind)
+                self.play("--" + kind, report, os.fsdecode(script), status=1)
+                with open(report, encoding="utf-8") as f:
+                    text = f.read()
+                self.assertNotRegex(text, "[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+                if kind == "junit":
+                    cases = list(xml.etree.ElementTree.fromstring(text).iter("testcase"))
+                    self.assertEqual([c.get("name") for c in cases], ["A", "B", "C", "D"])
+                elif kind == "json":
+                    self.assertEqual(len(json.loads(text)["cases"]), 4)
+                elif kind == "tap":
+                    self.assertRegex(text, r"(?m)^not ok 1 - A x.* \\# SKIP$")
+                else:
+                    Page(text)
+
     def test_coverage(self):
         path = self.file("coverage.html")
         self.script(REPORTED + "case C\nes10 BF31(A0(5A({iccid:8900010000000000027})) 81(00))\n",
