@@ -106,7 +106,7 @@ int play_compare_last(struct player *p, const struct play_step *s, struct play_e
 int play_mute_is_wanted(struct player *p, const struct play_step *s, int r, struct play_error *e);
 
 /* A card as "new" asks for it (play_card.c). */
-int play_make_card(struct player *p, const struct play_case *common, const struct play_case *c,
+int play_make_card(struct player *p, const struct play_script *script, const struct play_case *c,
                    struct lab_error *e);
 /* NULL when the options that the cases name are there, else the one that is not. */
 const char *play_missing_option(const struct play_options *options, const struct play_words *needs);

@@ -876,7 +876,7 @@ static int begin_card(struct player *p, const struct play_script *script, const 
 {
     p->es10 = (struct es10){ .card = p->card };
     if (p->shared == NULL) {
-        TRY(play_make_card(p, &script->common, c, e));
+        TRY(play_make_card(p, script, c, e));
         p->es10.card = p->card;
     }
     card_watch(p->card, watch, p);

@@ -134,6 +134,9 @@ class Formats(PlayTest):
             self.assertIn(was, ANNEX_B)
             self.play(self.file("annexb.scr", ANNEX_B.replace(was, wrong)), status=1)
 
+    def test_empty_brackets_of_annex_b_compare_nothing(self):
+        self.play(self.file("a.scr", "CMD 00 A4 00 04 02 3F 00 [] (90 00)\n"))
+
     def test_scriptor_is_played_as_it_is(self):
         report = self.file("report.json")
         self.play("--json", report, self.file("a.scriptor", SCRIPTOR))
@@ -395,6 +398,16 @@ class Mistakes(PlayTest):
                 case, = self.cases(text, status=1)
                 self.assertEqual(case["status"], "error")
                 self.assertIn(where, case["why"])
+
+    def test_what_is_wrong_with_a_new_card_has_its_place(self):
+        for text, where in (("--presets sgp23", "3:5: new: no option --presets"),
+                            ("--preset sgp23 --set", "3:20: new: --set wants a value"),
+                            ("--set a=1", "3:5: there is no setting a"),
+                            ("--profile {nothing}", "3:5: ")):
+            with self.subTest(text=text):
+                case, = self.cases(f"reset\ncase A\nnew {text}\n", status=1)
+                self.assertEqual(case["status"], "error")
+                self.assertIn("t.sct:" + where, case["why"])
 
     def test_wrong_usage(self):
         self.play(status=2)
