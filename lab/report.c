@@ -263,7 +263,7 @@ static void tell_tlv(struct report_line *line, uint32_t tag, size_t n)
 {
     const char *name = play_tag_name(tag);
 
-    snprintf(line->text, sizeof line->text, "%X %s%s[%zu]", (unsigned)tag, name != NULL ? name : "",
+    snprintf(line->text, sizeof line->text, "%02X %s%s[%zu]", (unsigned)tag, name != NULL ? name : "",
              name != NULL ? " " : "", n);
 }
 

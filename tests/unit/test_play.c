@@ -503,14 +503,15 @@ END_TEST
 START_TEST(tlvs_are_decoded_for_reports)
 {
     struct report_lines *lines = malloc(sizeof *lines);
-    struct rd in = exact_copy("BF2D 05 A003 5A01AA 9000");
+    struct rd in = exact_copy("BF2D 05 A003 5A01AA 0C0141 9000");
 
     report_decode_octets(in, lines);
-    ck_assert_uint_eq(lines->n, 4);
+    ck_assert_uint_eq(lines->n, 5);
     ck_assert_str_eq(lines->at[0].text, "BF2D ProfileInfoList [5]");
     ck_assert_uint_eq(lines->at[2].depth, 2);
     ck_assert_uint_eq(lines->at[2].from, 5);
-    ck_assert_str_eq(lines->at[3].text, "status word 9000");
+    ck_assert_str_eq(lines->at[3].text, "0C [1] 41");
+    ck_assert_str_eq(lines->at[4].text, "status word 9000");
     exact_free(&in);
     free(lines);
 }
