@@ -400,14 +400,24 @@ class Mistakes(PlayTest):
                 self.assertIn(where, case["why"])
 
     def test_what_is_wrong_with_a_new_card_has_its_place(self):
-        for text, where in (("--presets sgp23", "3:5: new: no option --presets"),
-                            ("--preset sgp23 --set", "3:20: new: --set wants a value"),
-                            ("--set a=1", "3:5: there is no setting a"),
-                            ("--profile {nothing}", "3:5: ")):
+        for text, where in (("--presets sgp23", "2:5: new: no option --presets"),
+                            ("--preset sgp23 --set", "2:20: new: --set wants a value"),
+                            ("--set a=1", "2:5: there is no setting a"),
+                            ("--profile {nothing}", "2:5: ")):
             with self.subTest(text=text):
-                case, = self.cases(f"reset\ncase A\nnew {text}\n", status=1)
+                case, = self.cases(f"case A\nnew {text}\nreset\n", status=1)
                 self.assertEqual(case["status"], "error")
                 self.assertIn("t.sct:" + where, case["why"])
+
+    def test_a_case_of_the_catalogue_without_statements_is_not_played(self):
+        """What the card under test has, and nobody has written: skipped, not passed."""
+        report = self.file("report.json")
+        self.play("--json", report, "--option", "O_E_FRP", "--option", "O_E_V3", "--option",
+                  "O_E_MEP", os.path.join(CATALOGUE, "authenticate.sct"),
+                  os.path.join(CATALOGUE, "isdr.sct"))
+        with open(report, encoding="utf-8") as f:
+            status = {c["id"]: c["status"] for c in json.load(f)["cases"]}
+        self.assertEqual((status["AS-03"], status["ISDR-04"]), ("skipped", "skipped"))
 
     def test_wrong_usage(self):
         self.play(status=2)

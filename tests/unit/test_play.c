@@ -334,7 +334,7 @@ static const struct {
     { "cut-after many\n", "t.sct:1:11: a number" },
     { "", "t.sct:1:1: a case without a statement" },
     { "REM nothing\nexit\n", "t.sct:1:1: a case without" },
-    { "case A\nreset\ncase B\nref SGP.22\n", "t.sct:3:6: a case without" },
+    { "reset\ncase A\nreset\ncase B\nref SGP.22\n", "t.sct:4:6: a case without" },
     { "case A\nreset\ncase AB\nreset\ncase A again\nreset\n", "t.sct:5:6: there is a case A" },
     { "\xEF\xBB\xBF"
       "fetchit\n",
