@@ -56,6 +56,7 @@ struct player {
     uint16_t sw;
     bool mute, was_mute;  /* at the last command; ever since this was set to false */
     uint8_t proactive[3]; /* command details of what was fetched last */
+    uint8_t cat_class;    /* of FETCH and TERMINAL RESPONSE: that of TERMINAL PROFILE */
     double card_seconds;  /* of the card, that cases have been told */
     size_t card_commands;
     struct play_eim eims[PLAY_MAX_EIMS];

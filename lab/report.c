@@ -213,6 +213,17 @@ static bool is_text(const uint16_t *symbols, size_t n)
     return n >= 3;
 }
 
+/* What is text, in quotes behind the octets. */
+static void put_quoted(const uint16_t *symbols, size_t n, char *text, size_t size)
+{
+    if (!is_text(symbols, n))
+        return;
+    put_text(text, size, "  \"");
+    for (size_t i = 0; i < n && i < 2 * SHOWN; i++)
+        put_text(text, size, (const char[]){ (char)symbols[i], '\0' });
+    put_text(text, size, n > 2 * SHOWN ? "...\"" : "\"");
+}
+
 static struct report_line *add_line(struct decoder *d, size_t from, size_t to, unsigned depth)
 {
     if (d->lines->n == REPORT_MAX_LINES)
@@ -263,8 +274,8 @@ static void tell_tlv(struct report_line *line, uint32_t tag, size_t n)
 {
     const char *name = play_tag_name(tag);
 
-    snprintf(line->text, sizeof line->text, "%02X %s%s[%zu]", (unsigned)tag, name != NULL ? name : "",
-             name != NULL ? " " : "", n);
+    snprintf(line->text, sizeof line->text, "%02X %s%s[%zu]", (unsigned)tag,
+             name != NULL ? name : "", name != NULL ? " " : "", n);
 }
 
 static void decode(struct decoder *d, size_t at, size_t end, unsigned depth)
@@ -277,8 +288,10 @@ static void decode(struct decoder *d, size_t at, size_t end, unsigned depth)
         size_t from = at;
         if (!take_head(d, &at, end, &tag, &n)) {
             line = add_line(d, from, end, depth);
-            if (line != NULL)
+            if (line != NULL) {
                 put_symbols(d->symbols + from, end - from, line->text, sizeof line->text);
+                put_quoted(d->symbols + from, end - from, line->text, sizeof line->text);
+            }
             return;
         }
         bool inside = play_tag_is_constructed(tag) && depth < MAX_DEPTH;
@@ -291,13 +304,7 @@ static void decode(struct decoder *d, size_t at, size_t end, unsigned depth)
         } else {
             put_text(line->text, sizeof line->text, n > 0 ? " " : "");
             put_symbols(d->symbols + at, n, line->text, sizeof line->text);
-            if (is_text(d->symbols + at, n)) {
-                put_text(line->text, sizeof line->text, "  \"");
-                for (size_t i = 0; i < n && i < 2 * SHOWN; i++)
-                    put_text(line->text, sizeof line->text,
-                             (const char[]){ (char)d->symbols[at + i], '\0' });
-                put_text(line->text, sizeof line->text, "\"");
-            }
+            put_quoted(d->symbols + at, n, line->text, sizeof line->text);
         }
         at += n;
     }

@@ -513,6 +513,8 @@ START_TEST(tlvs_are_decoded_for_reports)
     ck_assert_str_eq(lines->at[3].text, "0C [1] 41");
     ck_assert_str_eq(lines->at[4].text, "status word 9000");
     exact_free(&in);
+    report_decode_octets(rd_str("none"), lines); /* what the back door answers */
+    ck_assert_str_eq(lines->at[0].text, "6E6F6E65  \"none\"");
     free(lines);
 }
 END_TEST
