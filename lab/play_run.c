@@ -308,8 +308,11 @@ static int run_fetch(struct player *p, const struct play_step *s, struct play_er
 
 static int run_respond(struct player *p, const struct play_step *s, struct play_error *e)
 {
+    static const uint8_t none[sizeof p->proactive];
     struct wr result, tlvs;
 
+    if (memcmp(p->proactive, none, sizeof none) == 0)
+        return play_fail(e, s->at, "nothing was fetched yet");
     TRY(octets(p, s->arguments[0], rich, &result, e));
     if (result.n == 0)
         wr_put_u8(&result, 0x00);
@@ -886,6 +889,7 @@ static int begin_card(struct player *p, const struct play_script *script, const 
 {
     p->es10 = (struct es10){ .card = p->card };
     p->cat_class = CLASS_UICC;
+    memset(p->proactive, 0, sizeof p->proactive);
     if (p->shared == NULL) {
         TRY(play_make_card(p, script, c, e));
         p->es10.card = p->card;

@@ -393,9 +393,11 @@ class Mistakes(PlayTest):
                             ("compute x edit BF2000 BF21 00\n", "1:23: there is no such TLV"),
                             ("eim a\npackage a dance\n", "2:11: "),
                             ("load alter=9 BF3600\n", "1:14: there is no segment 9"),
+                            ("case A\nterminal-profile FFFFFF\nes10 BF2E00\ncase B\nrespond\n",
+                             "5:1: nothing was fetched"),
                             ("download nothing\n", "")):
             with self.subTest(text=text):
-                case, = self.cases(text, status=1)
+                case = self.cases(text, status=1)[-1]
                 self.assertEqual(case["status"], "error")
                 self.assertIn(where, case["why"])
 
@@ -505,6 +507,8 @@ class Reports(PlayTest):
         for word in ("1 One", 'passes <all> & "more"', "BF2E13 8010", "GetEuiccChallenge"):
             self.assertIn(word, text)
         self.assertIn(("span", "d"), page.classes)  # the octet that differs
+        # what was compared is shown, of A-2 and B-2, and nothing of B-3, which went wrong
+        self.assertEqual([t for t, _ in page.classes].count("table"), 2)
         self.assertEqual([c for t, c in page.classes if t == "details"],
                          [STATES[c] for c in sorted(STATES)])
 
