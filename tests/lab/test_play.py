@@ -169,6 +169,13 @@ class Formats(PlayTest):
 
 
 class Language(PlayTest):
+    def test_the_script_of_the_document_passes(self):
+        with open(os.path.join(CATALOGUE, "..", "..", "docs", "SCRIPTS.md"), encoding="utf-8") as f:
+            lines = f.read().split("A whole script")[1].splitlines()[1:]
+        script = [line for line in lines[:lines.index("", 1)] if line]
+        self.assertGreater(len(script), 9)
+        self.script("\n".join(line.strip() for line in script) + "\n")
+
     def test_values_are_those_of_the_standards(self):
         # TS 35.208 test set 1; a packet that pySim publishes
         cases = self.cases("""case MILENAGE
