@@ -49,7 +49,7 @@ struct report_case {
     char *id, *title, *section, *provenance, *ref, *needs, *file;
     unsigned line;
     enum report_status status;
-    char why[REPORT_WHY_LEN];
+    char why[REPORT_WHY_LEN]; /* "" when it passed, unless that is a surprise */
     struct report_step *steps;
     size_t n_steps, room, n_played, n_apdus;
     struct report_code codes[REPORT_MAX_CODES]; /* each once */

@@ -72,7 +72,7 @@ int report_text(const struct report *report, bool verbose, FILE *to)
     for (size_t i = 0; i < report->n; i++) {
         const struct report_case *c = &report->cases[i];
         const struct report_step *step = report_bad_step(c);
-        if (c->status == REPORT_PASSED && !verbose)
+        if (c->status == REPORT_PASSED && c->why[0] == '\0' && !verbose)
             continue;
         fprintf(to, "%-8s%s%s%s%s%s\n", report_status_name(c->status), c->id,
                 c->title[0] != '\0' ? " " : "", c->title, c->why[0] != '\0' ? ": " : "", c->why);
@@ -139,7 +139,7 @@ int report_tap(const struct report *report, FILE *to)
         put_escaped(to, c->id);
         fputc(' ', to);
         put_escaped(to, c->title);
-        if (c->status == REPORT_SKIPPED || c->status == REPORT_TODO) {
+        if (c->why[0] != '\0' && c->status != REPORT_FAILED && c->status != REPORT_ERROR) {
             fprintf(to, " # %s ", c->status == REPORT_SKIPPED ? "SKIP" : "TODO");
             put_escaped(to, c->why);
         }

@@ -495,6 +495,14 @@ class Reports(PlayTest):
         self.assertIn("# TODO", results[3])
         self.assertIn("nobody asks", results[5])
 
+    def test_a_todo_that_passes_is_told(self):
+        report = self.file("report.tap")
+        done = self.script("case A\ntodo because of it\nreset\ncase B\nreset\n", "--tap", report)
+        self.assertIn("passed  A: passes, though it is todo: of it\n", done.stdout)
+        with open(report, encoding="utf-8") as f:
+            self.assertEqual(f.read().splitlines()[2:], [
+                "ok 1 - A  # TODO passes, though it is todo: of it", "ok 2 - B "])
+
     def test_json(self):
         report = json.loads(self.report("json"))
         self.assertEqual({c["id"]: c["status"] for c in report["cases"]}, STATES)
