@@ -1,6 +1,8 @@
 /* codes.c - names of result codes, as SGP.22 and SGP.32 spell them. */
 #include "lab/codes.h"
 
+#include <string.h>
+
 #include "os/err.h"
 
 enum { UNDEFINED_ERROR = 127, TAG_INTEGER = 0x02 };
@@ -193,12 +195,24 @@ static const struct {
     { CODES_ESIPA_CANCEL, 2, "euiccSignatureInvalid" },
 };
 
+static const char unknown[] = "unknown";
+
 const char *code_name(enum code_list list, long code)
 {
     for (size_t i = 0; i < N_ELEMS(codes); i++)
         if (codes[i].list == list && codes[i].code == code)
             return codes[i].name;
-    return code == 0 ? "ok" : code == UNDEFINED_ERROR ? "undefinedError" : "unknown";
+    return code == 0 ? "ok" : code == UNDEFINED_ERROR ? "undefinedError" : unknown;
+}
+
+bool code_is_in(enum code_list list, const char *name)
+{
+    for (long code = 0; code <= UINT8_MAX; code++) {
+        const char *its = code_name(list, code);
+        if (its != unknown && strcmp(its, name) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool code_at(enum code_list list, size_t n, long *ret_code)

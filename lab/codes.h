@@ -61,6 +61,9 @@ enum code_list {
  * not say otherwise is "ok" for 0 and "undefinedError" for 127. */
 const char *code_name(enum code_list list, long code);
 
+/* Whether the list has a code of this name. */
+bool code_is_in(enum code_list list, const char *name);
+
 /* The n-th code of a list that has a name of its own, from 0; false behind the last. */
 bool code_at(enum code_list list, size_t n, long *ret_code);
 

@@ -56,6 +56,7 @@ struct player {
     uint16_t sw;
     bool mute, was_mute;  /* at the last command; ever since this was set to false */
     uint8_t proactive[3]; /* command details of what was fetched last */
+    uint8_t cat_class;    /* of FETCH and TERMINAL RESPONSE: that of TERMINAL PROFILE */
     double card_seconds;  /* of the card, that cases have been told */
     size_t card_commands;
     struct play_eim eims[PLAY_MAX_EIMS];
@@ -106,7 +107,7 @@ int play_compare_last(struct player *p, const struct play_step *s, struct play_e
 int play_mute_is_wanted(struct player *p, const struct play_step *s, int r, struct play_error *e);
 
 /* A card as "new" asks for it (play_card.c). */
-int play_make_card(struct player *p, const struct play_case *common, const struct play_case *c,
+int play_make_card(struct player *p, const struct play_script *script, const struct play_case *c,
                    struct lab_error *e);
 /* NULL when the options that the cases name are there, else the one that is not. */
 const char *play_missing_option(const struct play_options *options, const struct play_words *needs);

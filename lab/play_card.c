@@ -173,18 +173,40 @@ static int take_option(struct player *p, struct order *o, const char *option, co
     return 0;
 }
 
-static int take_options(struct player *p, struct order *o, const struct play_words *words,
-                        struct lab_error *e)
+/* *e with the place of a word before it. */
+static int fail_at(const struct play_script *script, const char *word, struct lab_error *e)
+{
+    struct lab_error why = *e;
+    char where[PLAY_PLACE_LEN];
+
+    return lab_fail(e, "%s: %.300s", play_script_place(script, word, where), why.text);
+}
+
+static int take_options(struct player *p, struct order *o, const struct play_script *script,
+                        const struct play_words *words, struct lab_error *e)
 {
     for (size_t i = 0; i < words->n; i += 2) {
-        if (i + 1 == words->n)
-            return lab_fail(e, "new: %.100s wants a value", words->at[i]);
-        TRY(take_option(p, o, words->at[i], words->at[i + 1], e));
+        int r = i + 1 < words->n ? take_option(p, o, words->at[i], words->at[i + 1], e)
+                                 : lab_fail(e, "new: %.100s wants a value", words->at[i]);
+        if (r != 0)
+            return fail_at(script, words->at[i], e);
     }
     return 0;
 }
 
-int play_make_card(struct player *p, const struct play_case *common, const struct play_case *c,
+/* A card as it was ordered; what is wrong with the order stands in the last "new". */
+static int open_card(struct player *p, const struct order *o, const struct play_script *script,
+                     const struct play_case *c, struct lab_error *e)
+{
+    const struct play_words *words = c->options.n > 0 ? &c->options : &script->common.options;
+    int r = p->slot == NULL
+                ? card_open_memory(&o->how, p->card_crypto, &p->card, e)
+                : card_open_slot(p->slot, p->options->reader, &o->how, p->card_crypto, &p->card, e);
+
+    return r != 0 && words->n > 0 ? fail_at(script, words->at[0], e) : r;
+}
+
+int play_make_card(struct player *p, const struct play_script *script, const struct play_case *c,
                    struct lab_error *e)
 {
     struct order *o = calloc(1, sizeof *o);
@@ -196,13 +218,11 @@ int play_make_card(struct player *p, const struct play_case *common, const struc
                                      .profiles = o->profiles,
                                      .profile_words = o->words,
                                      .eims = o->eims };
-    int r = take_options(p, o, &common->options, e);
+    int r = take_options(p, o, script, &script->common.options, e);
     if (r == 0)
-        r = take_options(p, o, &c->options, e);
+        r = take_options(p, o, script, &c->options, e);
     if (r == 0)
-        r = p->slot == NULL
-                ? card_open_memory(&o->how, p->card_crypto, &p->card, e)
-                : card_open_slot(p->slot, p->options->reader, &o->how, p->card_crypto, &p->card, e);
+        r = open_card(p, o, script, c, e);
     for (size_t i = 0; i < o->n_files; i++)
         wr_done(&o->files[i]);
     free(o);

@@ -41,6 +41,19 @@ static bool read_id_type(const char *word, enum eim_id_type *ret)
     return false;
 }
 
+static bool read_protocol(const char *word, enum eim_protocol *ret)
+{
+    static const char *const names[] = { "https", "coaps", "both" };
+
+    for (size_t i = 0; i < N_ELEMS(names); i++) {
+        if (strcmp(names[i], word) == 0) {
+            *ret = (enum eim_protocol)(EIM_PROTOCOL_HTTPS + i);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* key=HEX, the private number, or key=FILE of the PKI. */
 static int eim_key(struct player *p, struct eim_identity *id, const char *value, const char *where,
                    struct play_error *e)
@@ -74,7 +87,8 @@ static int eim_trust(struct eim_identity *id, const char *value, const char *whe
     return play_fail(e, where, "tls=ca, spki or certificate");
 }
 
-/* counter=N, token, indirect, fqdn=HOST, type=WORD, curve=nist|brp, key=KEY, tls=TRUST */
+/* counter=N, token, indirect, fqdn=HOST, type=WORD, protocol=WORD, curve=nist|brp, key=KEY,
+ * tls=TRUST */
 static int eim_word(struct player *p, struct eim_identity *id, const char *word, const char *where,
                     struct play_error *e)
 {
@@ -92,6 +106,9 @@ static int eim_word(struct player *p, struct eim_identity *id, const char *word,
              copy_text(value, id->fqdn, sizeof id->fqdn))
         return 0;
     else if ((value = play_word_value(word, "type")) != NULL && read_id_type(value, &id->id_type))
+        return 0;
+    else if ((value = play_word_value(word, "protocol")) != NULL &&
+             read_protocol(value, &id->protocol))
         return 0;
     else if ((value = play_word_value(word, "curve")) != NULL)
         return play_read_curve(value, where, &id->curve, e);

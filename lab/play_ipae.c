@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "certs/pki.h"
+#include "lab/coap_server.h"
 #include "lab/esipa.h"
 #include "lab/https.h"
 #include "lab/identity.h"
@@ -38,6 +39,7 @@ struct answer {
 struct play_ipae {
     struct player *player;
     struct https_server *https;
+    struct coap_server *coap; /* NULL: the eIM does not say that it has one */
     struct name_server *names;
     struct address_map map;
     struct terminal_run run;
@@ -84,37 +86,39 @@ static void put_default(struct player *p, struct rd request, struct answer *ret)
         ret->status = STATUS_NO_CONTENT;
 }
 
-/* "PATH CONTENT-TYPE PROTOCOL", a line a request. */
-static void put_head(struct play_ipae *i, const struct https_request *request)
+/* "PATH CONTENT-TYPE PROTOCOL", a line a request; - is what there is not. */
+static void put_head(struct play_ipae *i, const char *path, const char *type, const char *protocol)
 {
-    const char *const words[] = { request->path,
-                                  " ",
-                                  request->content_type != NULL ? request->content_type : "-",
-                                  " ",
-                                  request->protocol != NULL ? request->protocol : "-",
-                                  "\n" };
+    const char *const words[] = {
+        path, " ", type != NULL ? type : "-", " ", protocol != NULL ? protocol : "-", "\n"
+    };
 
     for (size_t k = 0; k < N_ELEMS(words); k++)
         wr_put_rd(&i->heads, rd_str(words[k]));
 }
 
+/* What the script has for this request, or *other with what there is without it. */
+static struct answer *next_answer(struct play_ipae *i, struct rd request, struct answer *other)
+{
+    wr_put_rd(&i->requests, request);
+    if (i->next < i->n)
+        return &i->answers[i->next++];
+    put_default(i->player, request, other);
+    return other;
+}
+
 static void on_request(void *ctx, const struct https_request *request, struct https_reply *ret)
 {
     struct play_ipae *i = ctx;
-    struct answer other = { .status = STATUS_OK }, *answer = &other;
+    struct answer other = { .status = STATUS_OK };
 
-    wr_init_heap(&other.body, MESSAGES_MAX);
-    put_head(i, request);
+    put_head(i, request->path, request->content_type, request->protocol);
     if (strncmp(request->path, ES9P_PATH, strlen(ES9P_PATH)) == 0) {
         play_relay_es9p(i->player, request, ret);
-        wr_done(&other.body);
         return;
     }
-    wr_put_rd(&i->requests, request->body);
-    if (i->next < i->n)
-        answer = &i->answers[i->next++];
-    else
-        put_default(i->player, request->body, answer);
+    wr_init_heap(&other.body, MESSAGES_MAX);
+    const struct answer *answer = next_answer(i, request->body, &other);
     *ret = (struct https_reply){ .status = answer->status };
     if (answer->body.n > 0) {
         ret->content_type = ESIPA_ASN1_TYPE;
@@ -123,6 +127,30 @@ static void on_request(void *ctx, const struct https_request *request, struct ht
         if (ret->body != NULL)
             memcpy(ret->body, answer->body.p, ret->n);
     }
+    wr_done(&other.body);
+}
+
+/* The status of HTTP as a code of CoAP: 503 is 5.03. */
+static uint8_t coap_code(const struct answer *answer)
+{
+    int class = answer->status / 100, detail = answer->status % 100;
+
+    if (class < 4)
+        return answer->body.n > 0 ? COAP_SERVER_CODE(2, 5) : COAP_SERVER_CODE(2, 4);
+    return (uint8_t)COAP_SERVER_CODE(class, detail < 32 ? detail : 0);
+}
+
+static void on_coap(void *ctx, const struct coap_server_request *request,
+                    struct coap_server_reply *ret)
+{
+    struct play_ipae *i = ctx;
+    struct answer other = { .status = STATUS_OK };
+
+    put_head(i, ESIPA_ASN1_PATH, NULL, "coaps");
+    wr_init_heap(&other.body, MESSAGES_MAX);
+    const struct answer *answer = next_answer(i, request->body, &other);
+    ret->code = coap_code(answer);
+    wr_put_rd(ret->body, wr_view(&answer->body));
     wr_done(&other.body);
 }
 
@@ -156,6 +184,7 @@ static void stop_terminal(struct play_ipae *i)
     terminal_free(&i->run.terminal);
     terminal_run_done(&i->run);
     name_server_free(&i->names);
+    coap_server_free(&i->coap);
     https_free(&i->https);
     i->map = (struct address_map){ .n = 0 };
 }
@@ -193,6 +222,21 @@ static int map_port(struct play_ipae *i, const char *address, unsigned port, uin
     return address_map_add(&i->map, rule, e);
 }
 
+static int start_coap(const struct eim_identity *id, struct play_ipae *i, struct lab_error *e)
+{
+    const struct coap_server_config coap = { .bind_address = "127.0.0.1",
+                                             .path = ESIPA_ASN1_PATH,
+                                             .certificate = wr_view(&id->tls_certificate),
+                                             .key = wr_view(&id->tls_key),
+                                             .handler = on_coap,
+                                             .ctx = i };
+
+    if (id->protocol == EIM_PROTOCOL_HTTPS)
+        return 0;
+    TRY(coap_server_listen(&coap, https_events(i->https), &i->coap, e));
+    return map_port(i, SERVERS_ADDRESS, COAP_SERVER_PORT, coap_server_port(i->coap), e);
+}
+
 static int start_servers(struct player *p, struct play_ipae *i, struct lab_error *e)
 {
     const struct name_server_config names = { .address = SERVERS_ADDRESS };
@@ -216,6 +260,7 @@ static int start_servers(struct player *p, struct play_ipae *i, struct lab_error
     TRY(https_listen(&https, &i->https, e));
     TRY(name_server_new(&names, https_events(i->https), &i->names, e));
     TRY(map_port(i, NAMES_ADDRESS, NAMES_PORT, name_server_port(i->names), e));
+    TRY(start_coap(id, i, e));
     return map_port(i, SERVERS_ADDRESS, HTTPS_PORT, https_port(i->https), e);
 }
 

@@ -311,9 +311,10 @@ static int play_all(const struct arguments *a, const struct play_script *scripts
     if (p == NULL)
         return lab_fail(e, "out of memory");
     int r = player_init(p, &a->play, e);
-    report->card = strdup(p->shared != NULL ? p->shared
-                          : p->slot != NULL ? "cards made for each case, over PC/SC"
-                                            : "cards made for each case");
+    report->card =
+        report_clean_text(strdup(p->shared != NULL ? p->shared
+                                 : p->slot != NULL ? "cards made for each case, over PC/SC"
+                                                   : "cards made for each case"));
     for (size_t i = 0; i < n && r == 0; i++)
         r = player_play(p, &scripts[i], report, e);
     player_done(p);

@@ -186,6 +186,31 @@ static int put_braces(const struct play_names *names, const struct braces *b, co
 
 /* --- what is sent ---------------------------------------------------------------------------- */
 
+/* A tag before its '(': n digits, as BER has them. */
+static int read_tag(const char *begin, size_t n, uint32_t *ret, struct play_error *e)
+{
+    size_t octets = n / 2;
+    bool good = n % 2 == 0 && octets >= 1 && octets <= 3;
+
+    *ret = 0;
+    for (size_t i = 0; good && i < n; i++) {
+        good = hex_digit(begin[i]) >= 0;
+        *ret = *ret << 4 | ((uint32_t)hex_digit(begin[i]) & 0xF);
+    }
+    if (!good)
+        return play_fail(e, begin, "a tag has one to three octets");
+    if (*ret == 0)
+        return play_fail(e, begin, "there is no tag 00");
+    for (size_t i = 0; i < octets; i++) {
+        uint32_t octet = *ret >> 8 * (octets - 1 - i) & 0xFF;
+        bool more = i == 0 ? (octet & 0x1F) == 0x1F : (octet & 0x80) != 0;
+        good = good && more == (i + 1 < octets);
+    }
+    return good ? 0
+                : play_fail(e, begin, "%.*s is no tag; a (STATUS) stands behind a blank", (int)n,
+                            begin);
+}
+
 /* Digits, up to something else; those of a tag before '(' go to *ret_tag instead. */
 static int read_digits(const char **at, bool plain, struct wr *ret, uint32_t *ret_tag,
                        struct play_error *e)
@@ -197,13 +222,8 @@ static int read_digits(const char **at, bool plain, struct wr *ret, uint32_t *re
         n++;
     *ret_tag = 0;
     *at = begin + n;
-    if (!plain && begin[n] == '(') {
-        if (n == 0 || n % 2 != 0 || n > 6)
-            return play_fail(e, begin, "a tag has one to three octets");
-        for (size_t i = 0; i < n; i++)
-            *ret_tag = *ret_tag << 4 | (uint32_t)hex_digit(begin[i]);
-        return *ret_tag != 0 ? 0 : play_fail(e, begin, "there is no tag 00");
-    }
+    if (!plain && begin[n] == '(')
+        return read_tag(begin, n, ret_tag, e);
     if (n % 2 != 0)
         return play_fail(e, begin + n - 1, "half an octet");
     for (size_t i = 0; i < n; i += 2)
@@ -312,6 +332,12 @@ struct pattern {
         bool other; /* {!name}: not these octets */
     } captures[MAX_CAPTURES];
     size_t n_captures;
+    struct open_tlv { /* whose length is not known yet */
+        uint32_t tag;
+        const char *where;
+        size_t piece, at; /* where it begins, in symbols */
+    } open[PLAY_MAX_NESTING];
+    size_t n_open;
     bool mute, anything;
     int half; /* a digit that waits for its second one */
 };
@@ -393,6 +419,72 @@ static void wanted_digit(struct pattern *p, char c)
     p->half = -1;
 }
 
+/* Digits and X, or a tag before its '('. */
+static int wanted_digits(const char **at, struct pattern *p, struct play_error *e)
+{
+    const char *begin = *at;
+    size_t n = strspn(begin, "0123456789ABCDEFabcdefXx");
+    uint32_t tag;
+
+    *at += n;
+    if (begin[n] != '(') {
+        for (size_t i = 0; i < n; i++)
+            wanted_digit(p, begin[i]);
+        return 0;
+    }
+    (*at)++;
+    if (p->half >= 0)
+        return play_fail(e, begin, "half an octet before this");
+    if (p->n_open == PLAY_MAX_NESTING)
+        return play_fail(e, begin, "more than %d TLVs in each other", PLAY_MAX_NESTING);
+    TRY(read_tag(begin, n, &tag, e));
+    p->open[p->n_open++] = (struct open_tlv){ .tag = tag,
+                                              .where = begin,
+                                              .piece = p->n_pieces - 1,
+                                              .at = p->symbols.n / sizeof(struct symbol) };
+    return 0;
+}
+
+/* n symbols make room for the octets in front of them. */
+static void insert_octets(struct pattern *p, size_t n, struct rd octets)
+{
+    size_t at = p->symbols.n - n * sizeof(struct symbol);
+
+    for (size_t i = 0; i < octets.n; i++)
+        put_symbol(p, 0, 0);
+    if (wr_failed(&p->symbols) != 0)
+        return;
+    memmove(p->symbols.p + at + octets.n * sizeof(struct symbol), p->symbols.p + at,
+            n * sizeof(struct symbol));
+    for (size_t i = 0; i < octets.n; i++) {
+        struct symbol s = { octets.p[i], 0xFF };
+        memcpy(p->symbols.p + at + i * sizeof s, &s, sizeof s);
+    }
+}
+
+/* Tag and length go before the contents, which move. */
+static int close_wanted(const char *where, struct pattern *p, struct play_error *e)
+{
+    const struct open_tlv *tlv = &p->open[--p->n_open];
+    size_t n = p->symbols.n / sizeof(struct symbol) - tlv->at;
+    uint8_t room[8];
+    struct wr header;
+
+    if (p->half >= 0)
+        return play_fail(e, where, "half an octet before this");
+    if (tlv->piece != p->n_pieces - 1)
+        return play_fail(e, tlv->where, "no length is known with ... in it: write it in octets");
+    wr_init(&header, room, sizeof room);
+    tlv_put_header(&header, tlv->tag, n);
+    insert_octets(p, n, wr_view(&header));
+    for (size_t i = 0; i < p->n_captures; i++) {
+        struct capture *c = &p->captures[i];
+        if (c->piece == tlv->piece && p->pieces[c->piece].first + c->from >= tlv->at)
+            c->from += header.n;
+    }
+    return 0;
+}
+
 static int wanted_text(const char **at, struct pattern *p, struct play_error *e)
 {
     const char *begin = *at + 1;
@@ -420,14 +512,17 @@ static int wanted_token(const char **at, const struct play_names *names, struct 
 
     if (hex_digit(*where) >= 0 || *where == 'X' || *where == 'x') {
         p->open_end = false;
-        wanted_digit(p, *(*at)++);
-        return 0;
+        return wanted_digits(at, p, e);
     }
     if (p->half >= 0)
         return play_fail(e, where, "half an octet before this");
     if (strncmp(where, "...", 3) == 0)
         return wanted_any(at, p, e);
     p->open_end = false;
+    if (*where == ')' && p->n_open > 0) {
+        (*at)++;
+        return close_wanted(where, p, e);
+    }
     if (*where == '\'')
         return wanted_text(at, p, e);
     if (*where == '{')
@@ -468,6 +563,8 @@ static int read_pattern(const char **at, const struct play_names *names, struct 
         if (wr_failed(&p->symbols) != 0)
             return play_fail(e, *at, "more than %d octets", PLAY_VALUE_MAX);
     }
+    if (p->n_open > 0)
+        return play_fail(e, p->open[p->n_open - 1].where, "no ) to this TLV");
     return p->half < 0 ? 0 : play_fail(e, *at, "half an octet before this");
 }
 

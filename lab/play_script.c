@@ -252,6 +252,8 @@ static int command(struct reader *r, char *argument, struct play_step *step)
     step->arguments[0] = argument;
     if (*at == '[') {
         TRY(in_brackets(r, &at, ']', &step->arguments[1]));
+        if (step->arguments[1][strspn(step->arguments[1], " \t")] == '\0')
+            step->arguments[1] = "..."; /* TS 51.013 B.2: there are data, nobody compares them */
         TRY(play_wanted_check(step->arguments[1], r->e));
     }
     if (*at == '(') {
@@ -431,6 +433,9 @@ static int begin_case(struct reader *r, char *argument)
 
     TRY(must_have(r, id, "the name of a case"));
     TRY(end_blocks(r, id));
+    for (size_t i = 0; i < r->script->n; i++)
+        if (strncmp(r->script->cases[i].id, id, n) == 0 && r->script->cases[i].id[n] == '\0')
+            return play_fail(r->e, id, "there is a case %.*s already", (int)n, id);
     struct play_case *c = new_case(r->script);
     if (c == NULL)
         return play_fail(r->e, id, "more than %d cases, or out of memory", MAX_CASES);
@@ -630,7 +635,8 @@ static char *take_line(struct reader *r)
 static bool goes_on(const char *argument)
 {
     const char *open = strrchr(argument, '['), *close = strrchr(argument, ']');
-    const char *status = strchr(argument, '('), *end = strchr(argument, ')');
+    const char *rest = close != NULL ? close : argument; /* data may have parentheses, too */
+    const char *status = strchr(rest, '('), *end = strchr(rest, ')');
 
     if (open != NULL && (close == NULL || close < open))
         return true;
@@ -681,7 +687,7 @@ static int wanted_line(struct reader *r, char *argument, const char *at)
     struct play_steps *s = &now(r)->steps;
 
     if (s->n == 0 || !has_answer(s->at[s->n - 1].verb) || s->at[s->n - 1].wanted != NULL)
-        return play_fail(r->e, at, "an answer to nothing");
+        return play_fail(r->e, at, "an answer to nothing: < stands right behind what has one");
     TRY(play_wanted_check(argument, r->e));
     s->at[s->n - 1].wanted = argument;
     return 0;
@@ -814,8 +820,12 @@ static void make_utf8(char *text, size_t n)
 
 static struct play_source *new_source(struct play_script *script, const char *path, struct rd text)
 {
+    static const uint8_t byte_order_mark[] = { 0xEF, 0xBB, 0xBF };
     struct play_source *s = calloc(1, sizeof *s);
     size_t others = 0;
+
+    if (text.n >= 3 && memcmp(text.p, byte_order_mark, 3) == 0)
+        text = rd_of(text.p + 3, text.n - 3);
 
     for (const struct play_source *at = script->sources; at != NULL; at = at->next)
         others++;
@@ -888,6 +898,11 @@ static const struct play_source *source_of(const struct play_script *script, con
     return NULL;
 }
 
+char *play_script_place(const struct play_script *script, const char *at, char ret[PLAY_PLACE_LEN])
+{
+    return play_place(source_of(script, at), at, ret);
+}
+
 /* A script without a case is one, called like its file. */
 static int only_case(struct play_script *script, struct play_source *source)
 {
@@ -906,22 +921,43 @@ static int only_case(struct play_script *script, struct play_source *source)
     return 0;
 }
 
+static bool does_something(const struct play_steps *steps)
+{
+    for (size_t i = 0; i < steps->n; i++)
+        if (steps->at[i].verb != PLAY_NOTE && steps->at[i].verb != PLAY_STOP)
+            return true;
+    return false;
+}
+
+/* A case that does nothing of its own would pass. */
+static int check_cases(const struct play_script *script, struct play_error *e)
+{
+    for (size_t i = 0; i < script->n; i++) {
+        const struct play_case *c = &script->cases[i];
+        if (c->skip == NULL && !does_something(&c->steps))
+            return play_fail(e, c->at, "a case without a statement");
+    }
+    return 0;
+}
+
 static int read_source(struct play_source *source, struct play_script *script, struct lab_error *e)
 {
     struct play_error error = { .at = source->work };
     struct reader r = { .script = script, .source = source, .e = &error };
     char where[PLAY_PLACE_LEN];
-
     int result = read_lines(&r);
+
     if (result == 0)
         result = end_blocks(&r, source->work + source->n);
     if (result == 0 && only_case(script, source) != 0)
         result = play_fail(&error, source->work, "out of memory");
     if (result == 0)
+        result = check_cases(script, &error);
+    if (result == 0)
         return 0;
-    const struct play_source *s = source_of(script, error.at);
-    play_place(s != NULL ? s : source, s != NULL ? error.at : source->work, where);
-    return lab_fail(e, "%s: %.200s", where, error.e.text);
+    if (source_of(script, error.at) == NULL)
+        error.at = source->work;
+    return lab_fail(e, "%s: %.200s", play_script_place(script, error.at, where), error.e.text);
 }
 
 int play_script_read(const char *path, struct play_script *ret, struct lab_error *e)

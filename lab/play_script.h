@@ -108,6 +108,8 @@ void play_script_free(struct play_script *script);
 
 /* "FILE:LINE:COLUMN" of a place in a source. */
 char *play_place(const struct play_source *source, const char *at, char ret[PLAY_PLACE_LEN]);
+/* The same of a place in one of the sources of a script. */
+char *play_script_place(const struct play_script *script, const char *at, char ret[PLAY_PLACE_LEN]);
 /* The first line of a statement as it is in the file, malloc'd. */
 char *play_source_text(const struct play_source *source, const char *at);
 const char *play_source_path(const struct play_source *source);

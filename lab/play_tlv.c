@@ -354,6 +354,8 @@ static int a_name(const char *argument, struct play_error *e)
                : play_fail(e, argument, "one name of a result code");
 }
 
+static bool code_list_of(const uint32_t *tags, size_t n, enum code_list *ret);
+
 static const struct asking {
     const char *word;
     int (*check)(const char *argument, struct play_error *e);
@@ -370,6 +372,22 @@ static const struct asking {
     { "is", a_name, ask_is },
 };
 
+/* Whether the list of codes that the path leads to has this one; with * in it, that is open. */
+static int check_code(const struct path *path, const char *name, struct play_error *e)
+{
+    uint32_t tags[PLAY_MAX_STEPS];
+    enum code_list list;
+
+    for (size_t i = 0; i < path->n; i++) {
+        tags[i] = path->steps[i].tag;
+        if (tags[i] == 0)
+            return 0;
+    }
+    if (!code_list_of(tags, path->n, &list))
+        return play_fail(e, name, "this path leads to no result code");
+    return code_is_in(list, name) ? 0 : play_fail(e, name, "no result code there is %.60s", name);
+}
+
 static int read_predicate(const char *at, struct path *path, const struct asking **ret,
                           const char **ret_argument, struct play_error *e)
 {
@@ -381,7 +399,8 @@ static int read_predicate(const char *at, struct path *path, const struct asking
             continue;
         *ret = &askings[i];
         *ret_argument = at + n + strspn(at + n, " \t");
-        return askings[i].check(*ret_argument, e);
+        TRY(askings[i].check(*ret_argument, e));
+        return askings[i].ask == ask_is ? check_code(path, *ret_argument, e) : 0;
     }
     return play_fail(e, at, "one of exists, absent, ==, !=, every, count, <, >, is");
 }

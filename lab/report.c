@@ -6,6 +6,7 @@
 
 #include "lab/play_octets.h"
 #include "lab/play_tlv.h"
+#include "os/err.h"
 
 enum { MAX_DEPTH = 16, SHOWN = 24 };
 
@@ -119,6 +120,56 @@ void report_count(struct report *report, const struct report_case *c)
     report->card_seconds += c->card_seconds;
 }
 
+/* --- texts of others ------------------------------------------------------------------------- */
+
+/* The octets of the character at *s that may stay as it is; 0: it may not.  XML has neither control
+ * characters nor U+FFFE and U+FFFF. */
+static size_t good_character(const char *s, size_t n)
+{
+    struct rd one = rd_of(s, 1);
+
+    while (one.n < n && one.n < 4 && !rd_is_utf8(one))
+        one.n++;
+    bool good = rd_is_utf8(one);
+    if (one.n == 1)
+        good = good && (*one.p == '\t' || (*one.p >= 0x20 && *one.p != 0x7F));
+    else if (one.n == 2)
+        good = good && (one.p[0] != 0xC2 || one.p[1] >= 0xA0);
+    else if (one.n == 3)
+        good =
+            good && memcmp(one.p, "\xEF\xBF\xBE", 3) != 0 && memcmp(one.p, "\xEF\xBF\xBF", 3) != 0;
+    return good ? one.n : 0;
+}
+
+char *report_clean_text(char *text)
+{
+    size_t n = text == NULL ? 0 : strlen(text), good;
+
+    for (size_t i = 0; i < n; i += good) {
+        good = good_character(text + i, n - i);
+        if (good == 0) {
+            text[i] = '?';
+            good = 1;
+        }
+    }
+    return text;
+}
+
+void report_clean(struct report_case *c)
+{
+    char *const texts[] = { c->id, c->title, c->section, c->provenance, c->ref, c->needs, c->file };
+
+    for (size_t i = 0; i < N_ELEMS(texts); i++)
+        report_clean_text(texts[i]);
+    report_clean_text(c->why);
+    for (size_t i = 0; i < c->n_steps; i++) {
+        report_clean_text(c->steps[i].text);
+        report_clean_text(c->steps[i].place);
+        report_clean_text(c->steps[i].wanted);
+        report_clean_text(c->steps[i].why);
+    }
+}
+
 /* --- TLVs as lines ---------------------------------------------------------------------------
  *
  * Symbols may be unknown octets, so this is a reader of its own: where a tag or a length is not
@@ -160,6 +211,17 @@ static bool is_text(const uint16_t *symbols, size_t n)
         if (symbols[i] < 0x20 || symbols[i] > 0x7E)
             return false;
     return n >= 3;
+}
+
+/* What is text, in quotes behind the octets. */
+static void put_quoted(const uint16_t *symbols, size_t n, char *text, size_t size)
+{
+    if (!is_text(symbols, n))
+        return;
+    put_text(text, size, "  \"");
+    for (size_t i = 0; i < n && i < 2 * SHOWN; i++)
+        put_text(text, size, (const char[]){ (char)symbols[i], '\0' });
+    put_text(text, size, n > 2 * SHOWN ? "...\"" : "\"");
 }
 
 static struct report_line *add_line(struct decoder *d, size_t from, size_t to, unsigned depth)
@@ -212,8 +274,8 @@ static void tell_tlv(struct report_line *line, uint32_t tag, size_t n)
 {
     const char *name = play_tag_name(tag);
 
-    snprintf(line->text, sizeof line->text, "%X %s%s[%zu]", (unsigned)tag, name != NULL ? name : "",
-             name != NULL ? " " : "", n);
+    snprintf(line->text, sizeof line->text, "%02X %s%s[%zu]", (unsigned)tag,
+             name != NULL ? name : "", name != NULL ? " " : "", n);
 }
 
 static void decode(struct decoder *d, size_t at, size_t end, unsigned depth)
@@ -226,8 +288,10 @@ static void decode(struct decoder *d, size_t at, size_t end, unsigned depth)
         size_t from = at;
         if (!take_head(d, &at, end, &tag, &n)) {
             line = add_line(d, from, end, depth);
-            if (line != NULL)
+            if (line != NULL) {
                 put_symbols(d->symbols + from, end - from, line->text, sizeof line->text);
+                put_quoted(d->symbols + from, end - from, line->text, sizeof line->text);
+            }
             return;
         }
         bool inside = play_tag_is_constructed(tag) && depth < MAX_DEPTH;
@@ -240,13 +304,7 @@ static void decode(struct decoder *d, size_t at, size_t end, unsigned depth)
         } else {
             put_text(line->text, sizeof line->text, n > 0 ? " " : "");
             put_symbols(d->symbols + at, n, line->text, sizeof line->text);
-            if (is_text(d->symbols + at, n)) {
-                put_text(line->text, sizeof line->text, "  \"");
-                for (size_t i = 0; i < n && i < 2 * SHOWN; i++)
-                    put_text(line->text, sizeof line->text,
-                             (const char[]){ (char)d->symbols[at + i], '\0' });
-                put_text(line->text, sizeof line->text, "\"");
-            }
+            put_quoted(d->symbols + at, n, line->text, sizeof line->text);
         }
         at += n;
     }

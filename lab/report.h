@@ -49,7 +49,7 @@ struct report_case {
     char *id, *title, *section, *provenance, *ref, *needs, *file;
     unsigned line;
     enum report_status status;
-    char why[REPORT_WHY_LEN];
+    char why[REPORT_WHY_LEN]; /* "" when it passed, unless that is a surprise */
     struct report_step *steps;
     size_t n_steps, room, n_played, n_apdus;
     struct report_code codes[REPORT_MAX_CODES]; /* each once */
@@ -78,6 +78,10 @@ void report_forget_steps(struct report_case *c);
 /* The step that the case ended with, unless it passed; NULL: there is none. */
 const struct report_step *report_bad_step(const struct report_case *c);
 void report_count(struct report *report, const struct report_case *c);
+/* Reports are UTF-8 without control characters, whatever stands in scripts, in the names of files
+ * and where a text was cut: '?' for what is not.  Of a case that is over; of any text. */
+void report_clean(struct report_case *c);
+char *report_clean_text(char *text);
 
 /* 0, or -1 when writing failed. */
 int report_text(const struct report *report, bool verbose, FILE *to);

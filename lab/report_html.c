@@ -234,7 +234,8 @@ static void put_html_step(FILE *to, const struct report_step *s)
     if (s->has_first)
         fprintf(to, "; the first difference is octet %zu", s->first);
     fprintf(to, "</p>");
-    put_comparison(to, s);
+    if (s->wanted != NULL || s->received.n > 0)
+        put_comparison(to, s);
 }
 
 static void put_field(FILE *to, const char *name, const char *value)

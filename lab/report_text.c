@@ -72,7 +72,7 @@ int report_text(const struct report *report, bool verbose, FILE *to)
     for (size_t i = 0; i < report->n; i++) {
         const struct report_case *c = &report->cases[i];
         const struct report_step *step = report_bad_step(c);
-        if (c->status == REPORT_PASSED && !verbose)
+        if (c->status == REPORT_PASSED && c->why[0] == '\0' && !verbose)
             continue;
         fprintf(to, "%-8s%s%s%s%s%s\n", report_status_name(c->status), c->id,
                 c->title[0] != '\0' ? " " : "", c->title, c->why[0] != '\0' ? ": " : "", c->why);
@@ -139,7 +139,7 @@ int report_tap(const struct report *report, FILE *to)
         put_escaped(to, c->id);
         fputc(' ', to);
         put_escaped(to, c->title);
-        if (c->status == REPORT_SKIPPED || c->status == REPORT_TODO) {
+        if (c->why[0] != '\0' && c->status != REPORT_FAILED && c->status != REPORT_ERROR) {
             fprintf(to, " # %s ", c->status == REPORT_SKIPPED ? "SKIP" : "TODO");
             put_escaped(to, c->why);
         }
@@ -168,8 +168,8 @@ static void put_xml(FILE *to, const char *text)
         case '"':
             fputs("&quot;", to);
             break;
-        default: /* XML 1.0 has no control characters */
-            fputc((unsigned char)*text < 0x20 && *text != '\n' && *text != '\t' ? '?' : *text, to);
+        default:
+            fputc(*text, to);
         }
     }
 }
@@ -214,7 +214,9 @@ static void put_log(FILE *to, const struct report_case *c)
     for (size_t i = 0; i < c->n_steps; i++) {
         put_xml(to, c->steps[i].text);
         fputc('\n', to);
-        char *log = strndup((const char *)c->steps[i].log.p, c->steps[i].log.n);
+        char *log = c->steps[i].log.n == 0
+                        ? NULL
+                        : strndup((const char *)c->steps[i].log.p, c->steps[i].log.n);
         put_xml(to, log != NULL ? log : "");
         free(log);
     }

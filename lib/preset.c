@@ -193,12 +193,12 @@ static void put_public_key(const uint8_t point[EC_POINT_LEN], struct wr *ret)
 /* EimConfigurationData of the eIM whose certificate the PKI has. */
 static void put_eim(const uint8_t point[EC_POINT_LEN], struct wr *ret)
 {
-    enum { FQDN = 1 };
+    enum { EIM_ID_PROPRIETARY = 3 }; /* "testeim1" is neither an OID nor an FQDN */
     struct wr_mark eim = tlv_open(ret, 0x30);
 
     tlv_put(ret, 0x80, rd_str(EIM_ID1));
     tlv_put(ret, 0x81, rd_str(EIM_FQDN1));
-    tlv_put_u8(ret, 0x82, FQDN);
+    tlv_put_u8(ret, 0x82, EIM_ID_PROPRIETARY);
     tlv_put_uint(ret, 0x83, 0);
     struct wr_mark key_data = tlv_open(ret, 0xA5), key = tlv_open(ret, 0xA0);
     put_public_key(point, ret);

@@ -455,6 +455,8 @@ class CliTest(unittest.TestCase):
         eim = self.shown("sgp33-enabled")["iot"]["eims"][0]
         self.assertEqual((eim["fqdn"], eim["counter"]), ("eim.example.com", 0))
         self.assertEqual(self.shown("sgp33-ipae")["settings"]["ipae"], "on")
+        eim, = self.shown("sgp33-eim")["iot"]["eims"]
+        self.assertEqual((eim["id"], eim["type"]), ("testeim1", "proprietary"))
         card = new_card(self.scratch.path, "--preset", "sgp33-emergency", name="emergency")
         done = softeuicc("apdu", card, stdin=f"{SELECT_ISDR}\n80E2910006BF5B0380010000\n")
         self.assertTrue(done.stdout.splitlines()[1].startswith("BF5B03800100"), done.stdout)

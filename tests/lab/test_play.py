@@ -134,6 +134,9 @@ class Formats(PlayTest):
             self.assertIn(was, ANNEX_B)
             self.play(self.file("annexb.scr", ANNEX_B.replace(was, wrong)), status=1)
 
+    def test_empty_brackets_of_annex_b_compare_nothing(self):
+        self.play(self.file("a.scr", "CMD 00 A4 00 04 02 3F 00 [] (90 00)\n"))
+
     def test_scriptor_is_played_as_it_is(self):
         report = self.file("report.json")
         self.play("--json", report, self.file("a.scriptor", SCRIPTOR))
@@ -166,6 +169,13 @@ class Formats(PlayTest):
 
 
 class Language(PlayTest):
+    def test_the_script_of_the_document_passes(self):
+        with open(os.path.join(CATALOGUE, "..", "..", "docs", "SCRIPTS.md"), encoding="utf-8") as f:
+            lines = f.read().split("A whole script")[1].splitlines()[1:]
+        script = [line for line in lines[:lines.index("", 1)] if line]
+        self.assertGreater(len(script), 9)
+        self.script("\n".join(line.strip() for line in script) + "\n")
+
     def test_values_are_those_of_the_standards(self):
         # TS 35.208 test set 1; a packet that pySim publishes
         cases = self.cases("""case MILENAGE
@@ -390,11 +400,33 @@ class Mistakes(PlayTest):
                             ("compute x edit BF2000 BF21 00\n", "1:23: there is no such TLV"),
                             ("eim a\npackage a dance\n", "2:11: "),
                             ("load alter=9 BF3600\n", "1:14: there is no segment 9"),
+                            ("case A\nterminal-profile FFFFFF\nes10 BF2E00\ncase B\nrespond\n",
+                             "5:1: nothing was fetched"),
                             ("download nothing\n", "")):
             with self.subTest(text=text):
-                case, = self.cases(text, status=1)
+                case = self.cases(text, status=1)[-1]
                 self.assertEqual(case["status"], "error")
                 self.assertIn(where, case["why"])
+
+    def test_what_is_wrong_with_a_new_card_has_its_place(self):
+        for text, where in (("--presets sgp23", "2:5: new: no option --presets"),
+                            ("--preset sgp23 --set", "2:20: new: --set wants a value"),
+                            ("--set a=1", "2:5: there is no setting a"),
+                            ("--profile {nothing}", "2:5: ")):
+            with self.subTest(text=text):
+                case, = self.cases(f"case A\nnew {text}\nreset\n", status=1)
+                self.assertEqual(case["status"], "error")
+                self.assertIn("t.sct:" + where, case["why"])
+
+    def test_a_case_of_the_catalogue_without_statements_is_not_played(self):
+        """What the card under test has, and nobody has written: skipped, not passed."""
+        report = self.file("report.json")
+        self.play("--json", report, "--option", "O_E_FRP", "--option", "O_E_V3", "--option",
+                  "O_E_MEP", os.path.join(CATALOGUE, "authenticate.sct"),
+                  os.path.join(CATALOGUE, "isdr.sct"))
+        with open(report, encoding="utf-8") as f:
+            status = {c["id"]: c["status"] for c in json.load(f)["cases"]}
+        self.assertEqual((status["AS-03"], status["ISDR-04"]), ("skipped", "skipped"))
 
     def test_wrong_usage(self):
         self.play(status=2)
@@ -463,6 +495,14 @@ class Reports(PlayTest):
         self.assertIn("# TODO", results[3])
         self.assertIn("nobody asks", results[5])
 
+    def test_a_todo_that_passes_is_told(self):
+        report = self.file("report.tap")
+        done = self.script("case A\ntodo because of it\nreset\ncase B\nreset\n", "--tap", report)
+        self.assertIn("passed  A: passes, though it is todo: of it\n", done.stdout)
+        with open(report, encoding="utf-8") as f:
+            self.assertEqual(f.read().splitlines()[2:], [
+                "ok 1 - A  # TODO passes, though it is todo: of it", "ok 2 - B "])
+
     def test_json(self):
         report = json.loads(self.report("json"))
         self.assertEqual({c["id"]: c["status"] for c in report["cases"]}, STATES)
@@ -482,8 +522,43 @@ class Reports(PlayTest):
         for word in ("1 One", 'passes <all> & "more"', "BF2E13 8010", "GetEuiccChallenge"):
             self.assertIn(word, text)
         self.assertIn(("span", "d"), page.classes)  # the octet that differs
+        # what was compared is shown, of A-2 and B-2, and nothing of B-3, which went wrong
+        self.assertEqual([t for t, _ in page.classes].count("table"), 2)
         self.assertEqual([c for t, c in page.classes if t == "details"],
                          [STATES[c] for c in sorted(STATES)])
+
+    def test_whatever_stands_in_a_script_they_are_well_formed(self):
+        umlauts = "\u00fc" * 300
+        script = os.path.join(os.fsencode(self.folder), b"na\xefve-\x1b.sct")
+        with open(script, "wb") as f:
+            f.write(f"""section ]]> <script>alert(1)</script> & --> # TODO
+case A x\x1b[31m\x7f\x9b\ufffe\uffff' "q" # SKIP
+es10 BF2E00
+expect BF2E/80 == '\ufffe\x07</pre></failure>]]>'
+case B
+skip because {umlauts}
+case C
+todo because x{umlauts}
+es10 BF2E00 (6A80)
+case D
+compute x pki \x1b</error>{umlauts}.der
+""".encode())
+        for kind in ("junit", "tap", "json", "html", "coverage"):
+            with self.subTest(kind=kind):
+                report = self.file("report." + kind)
+                self.play("--" + kind, report, os.fsdecode(script), status=1)
+                with open(report, encoding="utf-8") as f:
+                    text = f.read()
+                self.assertNotRegex(text, "[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+                if kind == "junit":
+                    cases = list(xml.etree.ElementTree.fromstring(text).iter("testcase"))
+                    self.assertEqual([c.get("name") for c in cases], ["A", "B", "C", "D"])
+                elif kind == "json":
+                    self.assertEqual(len(json.loads(text)["cases"]), 4)
+                elif kind == "tap":
+                    self.assertRegex(text, r"(?m)^not ok 1 - A x.* \\# SKIP$")
+                else:
+                    Page(text)
 
     def test_coverage(self):
         path = self.file("coverage.html")

@@ -42,14 +42,31 @@ class OtherCard:
                 if frame == ASK_ATR:
                     self.socket.sendall(b"\0\2\x3B\0")
                 elif len(frame) > 1:
-                    self.socket.sendall(b"\0\2\x6F\0")
+                    answer = self.answer(frame)
+                    self.socket.sendall(len(answer).to_bytes(2, "big") + answer)
                 self.frames.append(frame)
+
+    def answer(self, command):
+        """To everything the same."""
+        return b"\x6F\0"
 
     def take_out(self):
         if self.thread.is_alive():
             self.socket.shutdown(socket.SHUT_RDWR)
             self.thread.join()
         self.socket.close()
+
+
+class Sim(OtherCard):
+    """A SIM of TS 51.011, which knows class A0 alone; REFRESH waits for TERMINAL PROFILE."""
+
+    REFRESH = bytes.fromhex("D009810301010182028182")
+
+    def answer(self, command):
+        if command[0] != 0xA0:
+            return b"\x6E\0"
+        return {0xA4: b"\x9F\x16", 0xC0: bytes(22) + b"\x90\0", 0x10: b"\x91\x0B",
+                0x12: self.REFRESH + b"\x90\0", 0x14: b"\x90\0"}.get(command[1], b"\x6D\0")
 
 
 class PlayTest(unittest.TestCase):
@@ -179,6 +196,25 @@ mark
             running.stop()
         self.assertEqual([c["status"] for c in cases], ["passed", "skipped", "skipped"])
         self.assertIn("back door", cases[2]["why"])
+
+    def test_annex_b_is_played_on_a_sim_too(self):
+        client = Client()
+        client.wait_until(present=False)
+        sim = Sim(self.pcscd.port)
+        self.addCleanup(sim.take_out)
+        client.wait_until(present=True)
+        client.close()
+        self.play("--reader", "Virtual PCD", self.file("sim.scr", """RST
+INI FF FF FF FF 7F
+CMD A0 A4 00 00 02
+    3F 00 (9F XX)
+CMD A0 C0 00 00 16 [00 00 XX XX XX XX XX XX XX XX XX
+    XX XX XX XX XX XX XX XX XX XX XX] (90 00)
+CMD A0 A4 00 00 02 3F 00 [] (90 00)
+OFF
+"""))
+        commands = [frame[:2].hex() for frame in sim.frames if len(frame) > 1]
+        self.assertEqual(commands[:5], ["8010", "a010", "a012", "a014", "a0a4"])
 
     def test_what_the_player_adds_is_told(self):
         """No time is asserted: the figure is in the log."""

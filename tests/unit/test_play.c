@@ -68,9 +68,11 @@ static const struct {
     const char *text;
     size_t column; /* from 0 */
 } not_sent[] = {
-    { "80E", 2 },    { "80 G1", 3 },        { "'text", 0 }, { "5A(01", 0 },  { "01)", 2 },
-    { "{none}", 0 }, { "80 {!v}", 3 },      { "{v:3}", 0 }, { "XX", 0 },     { "...", 0 },
-    { "{v", 0 },     { "BF31000005()", 0 }, { "{v+x}", 0 }, { "00(01)", 0 }, { "{iccid:12}", 0 },
+    { "80E", 2 },        { "80 G1", 3 },      { "'text", 0 },        { "5A(01", 0 },
+    { "01)", 2 },        { "{none}", 0 },     { "80 {!v}", 3 },      { "{v:3}", 0 },
+    { "XX", 0 },         { "...", 0 },        { "BF2E00(9000)", 0 }, { "1F(01)", 0 },
+    { "7F8080(01)", 0 }, { "{v", 0 },         { "BF31000005()", 0 }, { "{v+x}", 0 },
+    { "00(01)", 0 },     { "{iccid:12}", 0 },
 };
 
 START_TEST(what_is_no_octets_is_told_with_its_place)
@@ -131,6 +133,10 @@ static const struct {
     { "00 {!v} 9000", "0001029000", false, 1 },
     { "{!v} 9000", "01039000", true, 0 },
     { "'ab'", "6162", true, 0 },
+    { "BF2E(80({v}) 81()) 9000", "BF2E068002010281009000", true, 0 },
+    { "BF2E(80(XX02) 81()) 9000", "BF2E0680020102810000", false, 9 },
+    { "... 80(01) ... 81({a:1})", "FF80010100810107", true, 0 },
+    { "30(80({!v}) 00)", "3005800201020000", false, 4 },
     { "{iccid:8900010000000000019}", "980010000000000010F9", true, 0 },
 };
 
@@ -144,6 +150,35 @@ START_TEST(answers_are_compared)
     ck_assert(match.fits == wanted[_i].fits);
     if (!match.fits)
         ck_assert_uint_eq(match.first, wanted[_i].first);
+    exact_free(&octets);
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    size_t column; /* from 0 */
+} not_wanted[] = {
+    { "30(80(...) 00)", 3 }, { "30(80(01)", 0 }, { "30(01 | 02)", 0 }, { "30(0)", 4 },
+    { "3X(01)", 0 },         { "0 30(01)", 2 },  { "1F(01)", 0 },      { "01)", 2 },
+};
+
+START_TEST(what_cannot_be_wanted_is_told_with_its_place)
+{
+    ck_assert_int_eq(play_wanted_check(not_wanted[_i].text, &error), ERR_INPUT);
+    ck_assert_uint_eq((size_t)(error.at - not_wanted[_i].text), not_wanted[_i].column);
+}
+END_TEST
+
+START_TEST(captures_move_with_the_lengths_before_them)
+{
+    struct rd octets = exact_copy("30 07 80 02 AABB 81 01 CC"), value;
+    struct play_answer answer = { octets, false };
+    struct play_match match;
+
+    ck_assert_int_eq(play_match("30(80({two:2}) 81({one:1}))", &answer, &names, &match, &error), 0);
+    ck_assert(match.fits);
+    ck_assert(play_names_get(&names, "two", &value) && value.n == 2 && value.p[0] == 0xAA);
+    ck_assert(play_names_get(&names, "one", &value) && value.n == 1 && value.p[0] == 0xCC);
     exact_free(&octets);
 }
 END_TEST
@@ -249,6 +284,9 @@ static const char *const no_predicates[] = {
     "5A ~ 01",
     "1/2/3/4 exists",
     "00 exists",
+    "BF31/80 is invalidSignature", /* of another function */
+    "BF31/80 is unknown",
+    "BF2E/80 is ok",
 };
 
 START_TEST(what_is_no_predicate_is_refused)
@@ -294,6 +332,13 @@ static const struct {
     { "CMD 00A4 \\\n 040\n", "t.sct:2:4: half" },
     { "include nowhere.sct\n", "t.sct:1:9: nowhere.sct: No such file" },
     { "cut-after many\n", "t.sct:1:11: a number" },
+    { "", "t.sct:1:1: a case without a statement" },
+    { "REM nothing\nexit\n", "t.sct:1:1: a case without" },
+    { "reset\ncase A\nreset\ncase B\nref SGP.22\n", "t.sct:4:6: a case without" },
+    { "case A\nreset\ncase AB\nreset\ncase A again\nreset\n", "t.sct:5:6: there is a case A" },
+    { "\xEF\xBB\xBF"
+      "fetchit\n",
+      "t.sct:1:1: no such statement: fetchit" },
 };
 
 START_TEST(mistakes_are_told_with_line_and_column)
@@ -458,15 +503,18 @@ END_TEST
 START_TEST(tlvs_are_decoded_for_reports)
 {
     struct report_lines *lines = malloc(sizeof *lines);
-    struct rd in = exact_copy("BF2D 05 A003 5A01AA 9000");
+    struct rd in = exact_copy("BF2D 05 A003 5A01AA 0C0141 9000");
 
     report_decode_octets(in, lines);
-    ck_assert_uint_eq(lines->n, 4);
+    ck_assert_uint_eq(lines->n, 5);
     ck_assert_str_eq(lines->at[0].text, "BF2D ProfileInfoList [5]");
     ck_assert_uint_eq(lines->at[2].depth, 2);
     ck_assert_uint_eq(lines->at[2].from, 5);
-    ck_assert_str_eq(lines->at[3].text, "status word 9000");
+    ck_assert_str_eq(lines->at[3].text, "0C [1] 41");
+    ck_assert_str_eq(lines->at[4].text, "status word 9000");
     exact_free(&in);
+    report_decode_octets(rd_str("none"), lines); /* what the back door answers */
+    ck_assert_str_eq(lines->at[0].text, "6E6F6E65  \"none\"");
     free(lines);
 }
 END_TEST
@@ -481,7 +529,10 @@ int main(void)
     tcase_add_loop_test(cases, what_is_no_octets_is_told_with_its_place, 0, N_ELEMS(not_sent));
     tcase_add_test(cases, nesting_is_bounded);
     tcase_add_loop_test(cases, answers_are_compared, 0, N_ELEMS(wanted));
+    tcase_add_loop_test(cases, what_cannot_be_wanted_is_told_with_its_place, 0,
+                        N_ELEMS(not_wanted));
     tcase_add_test(cases, captures_stand_where_they_were_found);
+    tcase_add_test(cases, captures_move_with_the_lengths_before_them);
     tcase_add_test(cases, much_to_compare_comes_to_an_end);
     tcase_add_test(cases, status_words_are_compared);
     tcase_add_loop_test(cases, predicates_hold_or_not, 0, N_ELEMS(predicates));
