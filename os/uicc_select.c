@@ -217,6 +217,37 @@ static struct application find_application(const struct session *s, const struct
 /* One that a profile made and an applet serves, such as its security domains. */
 static int find_claimed(struct session *s, struct rd aid, struct application *ret)
 {
+/* Is a PIN verified for this application: local to it, or its application PIN, which others may
+ * have as well?  The universal PIN and ADMs are nobody's. */
+static bool is_of_application(const struct fs *fs, uint16_t adf, const struct pin_verified *v)
+{
+    if (v->context != FS_MF)
+        return fs_application(fs, v->context) == adf;
+    return v->reference == access_application_pin(&fs->nodes[adf]);
+}
+
+static bool is_of_open_application(const struct euicc *e, const struct pin_verified *v)
+{
+    for (size_t i = 0; i < CHANNEL_COUNT; i++) {
+        const struct session *s = e->sessions[i];
+        if (s != NULL && s->files.mount == e->uicc.mount && s->files.adf != FS_NONE &&
+            is_of_application(&e->uicc.fs, s->files.adf, v))
+            return true;
+    }
+    return false;
+}
+
+/* An application's last session has ended (TS 102 221 9.4). */
+static void forget_pins(struct euicc *e, uint16_t adf)
+{
+    struct pin_status *pins = &e->uicc.pins;
+
+    for (unsigned i = pins->n; i-- > 0;)
+        if (is_of_application(&e->uicc.fs, adf, &pins->verified[i]) &&
+            !is_of_open_application(e, &pins->verified[i]))
+            pin_forget(pins, i);
+}
+
     const struct registry *r = &s->euicc->registry;
     bool claimed = false;
 
@@ -228,6 +259,8 @@ static int find_claimed(struct session *s, struct rd aid, struct application *re
         if (claimed)
             *ret = (struct application){ FS_NONE, x };
     }
+    if (now.adf != FS_NONE)
+        forget_pins(s->euicc, now.adf);
     return 0;
 }
 

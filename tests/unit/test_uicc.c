@@ -560,6 +560,53 @@ START_TEST(ends_an_application_session)
 }
 END_TEST
 
+/* TS 102 221 9.4: the PIN of the application and those that are local to it. */
+START_TEST(the_pins_of_an_application_end_with_its_session)
+{
+    expect(OPEN_ADM1, "9000");
+    expect("0028000108" VALUE_1, "9000");
+    select_telecom();
+    expect("0020008108" VALUE_2, "9000");
+    select_usim();
+    expect("002000810838383838FFFFFFFF", "9000");
+    expect("00B0870009", "0809101010325476989000");
+    expect("00A4044C07A0000000871002", "9000");
+    select_usim();
+    expect("00B0870009", "6982");
+    expect("0120000A", "6881");
+    create("82024121 83026F50 8A0105 8B036F0609 80020001 8800",
+           "9000");               /* ADM1 is verified still */
+    expect("00B0000001", "6982"); /* its own PIN is not */
+    expect("00A4080C047F106F4A", "9000");
+    expect("00B0000001", "FF9000"); /* that of a DF outside is */
+}
+END_TEST
+
+START_TEST(pins_stay_verified_while_another_channel_has_the_application)
+{
+    expect("0028000108" VALUE_1, "9000");
+    expect("0070000001", "019000");
+    expect("0070000001", "029000");
+    select_usim();
+    expect("002000810838383838FFFFFFFF", "9000");
+    expect("01A4040C0C" USIM, "9000");
+    expect("02A4040C0C" ISIM, "9000"); /* has PIN1 as well, and another local one */
+    expect("01A4044C07A0000000871002", "9000");
+    expect("00B0870009", "0809101010325476989000");
+    ck_assert_uint_eq(card.uicc.pins.n, 2);
+    expect("00A4044C07A0000000871002", "9000");
+    ck_assert_uint_eq(card.uicc.pins.n, 1); /* PIN1, for the ISIM */
+    select_usim();
+    expect("00B0870009", "0809101010325476989000");
+    expect("0070800200", "9000"); /* closing ends no verification, nor does another application */
+    expect("00A4040C06A00000055901", "9000");
+    select_usim();
+    expect("00B0870009", "0809101010325476989000");
+    expect("00A4044C07A0000000871002", "9000");
+    ck_assert_uint_eq(card.uicc.pins.n, 0);
+}
+END_TEST
+
 START_TEST(an_applet_without_files_has_no_current_ef)
 {
     select_usim();
@@ -1690,3 +1737,5 @@ int main(void)
     crypto_free(&crypto);
     return status;
 }
+    tcase_add_test(cases, the_pins_of_an_application_end_with_its_session);
+    tcase_add_test(cases, pins_stay_verified_while_another_channel_has_the_application);
