@@ -48,7 +48,11 @@ int uicc_go(struct session *s, uint16_t node, bool anew);
 void uicc_go_home(struct session *s);
 /* Selects an application that has no files, such as the ISD-R; NULL: none. */
 int uicc_go_to_applet(struct session *s, const struct applet *applet, struct wr *fci);
-/* A new session goes where another one stands, without its EF. */
+/* A file that is not shareable is current on one channel at a time (TS 102 221 8.7): is it on
+ * another one? */
+bool uicc_is_taken(const struct session *s, uint16_t node);
+/* A new session goes where another one stands, without its EF.  0, what its applet says, or
+ * SW_CONDITIONS_OF_USE where one channel only can be. */
 int uicc_go_along(struct session *s, const struct session *with);
 
 /* --- for the handlers ------------------------------------------------------------------ */

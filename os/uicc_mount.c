@@ -146,9 +146,25 @@ int uicc_go(struct session *s, uint16_t node, bool anew)
     return 0;
 }
 
+bool uicc_is_taken(const struct session *s, uint16_t node)
+{
+    struct session *const *all = s->euicc->sessions;
+    const struct uicc *u = &s->euicc->uicc;
+
+    if (!uicc_has_files(u) || u->fs.nodes[node].shareable)
+        return false;
+    for (size_t i = 0; i < CHANNEL_COUNT; i++)
+        if (all[i] != NULL && all[i] != s && all[i]->files.mount == u->mount &&
+            (all[i]->files.df == node || all[i]->files.ef == node))
+            return true;
+    return false;
+}
+
 int uicc_go_along(struct session *s, const struct session *with)
 {
     s->files = at_mf(s);
+    if (uicc_is_taken(s, with->files.df))
+        return SW_CONDITIONS_OF_USE;
     if (with->files.adf != FS_NONE)
         TRY(uicc_go(s, with->files.adf, true));
     return uicc_go(s, with->files.df, false);
@@ -275,6 +291,9 @@ int uicc_target(struct session *s, const struct apdu *a, const struct uicc_wante
         return uicc_refuse(s, a, SW_WRONG_FILE_STRUCTURE, "this is not for files of this kind");
     TRY(uicc_may(s, ef, w->mode));
     TRY(check_life_cycle(s, a, ef));
+        if (uicc_is_taken(s, ef))
+            return uicc_refuse(s, a, SW_CONDITIONS_OF_USE,
+                               "it is not shareable, and current on another channel");
     *ret = ef;
     return 0;
 }

@@ -116,26 +116,11 @@ int uicc_find_file(const struct session *s, const struct apdu *a, uint16_t *ret)
     return 0;
 }
 
-/* A file that is not shareable is current on one channel at a time (TS 102 221 8.7). */
-static bool is_taken(const struct session *s, uint16_t node)
-{
-    struct session *const *all = s->euicc->sessions;
-    const struct uicc *u = &s->euicc->uicc;
-
-    if (!uicc_has_files(u) || u->fs.nodes[node].shareable)
-        return false;
-    for (size_t i = 0; i < CHANNEL_COUNT; i++)
-        if (all[i] != NULL && all[i] != s && all[i]->files.mount == u->mount &&
-            (all[i]->files.df == node || all[i]->files.ef == node))
-            return true;
-    return false;
-}
-
 static int go_and_tell(struct session *s, const struct apdu *a, uint16_t node, struct wr *rsp)
 {
     const struct uicc *u = &s->euicc->uicc;
 
-    if (is_taken(s, node))
+    if (uicc_is_taken(s, node))
         return uicc_refuse(s, a, SW_CONDITIONS_OF_USE,
                            "it is not shareable, and current on another channel");
     TRY(uicc_go(s, node, a->p1 == BY_AID));

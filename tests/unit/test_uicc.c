@@ -711,6 +711,9 @@ START_TEST(a_file_that_is_not_shareable_is_current_on_one_channel)
 END_TEST
 
 /* --- channels ----------------------------------------------------------------------------- */
+    card.uicc.fs.nodes[card.sessions[0]->files.ef].sfi = 0x1A;
+    expect("01B09A0001", "6985"); /* nor by its SFI */
+    expect("00B09A0001", "FF9000");
 
 START_TEST(each_channel_stands_where_it_went)
 {
@@ -750,6 +753,17 @@ START_TEST(a_verified_pin_holds_on_all_channels_until_the_reset)
     expect("00B2010C00", "6A82");
     expect("0128000108" VALUE_1, "9000"); /* PIN1 is enabled and verified */
     select_usim();
+START_TEST(a_channel_opened_where_one_only_can_be_stands_at_the_mf)
+{
+    card.uicc.fs.nodes[fs_child(&card.uicc.fs, FS_MF, 0x7F10)].shareable = false;
+    expect("0070000001", "019000");
+    expect("01A4080C027F10", "9000");
+    expect("0170000001", "029000");
+    expect("82F2000000", "62*83023F00*9000");
+    expect("02A4000C027F10", "6985");
+}
+END_TEST
+
     expect("00B0870009", "0809101010325476989000");
     reset();
     select_usim();
@@ -1739,3 +1753,4 @@ int main(void)
 }
     tcase_add_test(cases, the_pins_of_an_application_end_with_its_session);
     tcase_add_test(cases, pins_stay_verified_while_another_channel_has_the_application);
+    tcase_add_test(cases, a_channel_opened_where_one_only_can_be_stands_at_the_mf);
