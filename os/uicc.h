@@ -63,6 +63,9 @@ static inline bool uicc_has_files(const struct uicc *u)
 }
 bool uicc_is_deactivated(const struct fs_node *n);
 bool uicc_is_terminated(const struct fs_node *n);
+/* 0, or SW_CONDITIONS_OF_USE for a file that is terminated or lies in something that is
+ * (TS 102 222 6.7 to 6.9). */
+int uicc_check_end(const struct session *s, const struct apdu *a, uint16_t node);
 
 /* Traces why a command, the selected applet's or the UICC's, is refused; returns sw. */
 int uicc_refuse(const struct session *s, const struct apdu *a, int sw, const char *why);

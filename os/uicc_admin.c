@@ -49,6 +49,7 @@ static int fill_body(struct fs *fs, uint16_t node, const struct fill *f)
 /* What CREATE FILE wants, against what is there. */
 static int check_new(struct session *s, const struct apdu *a, struct fs_node *n)
 {
+    TRY(uicc_check_end(s, a, df));
     const struct uicc *u = &s->euicc->uicc;
     uint16_t df = s->files.df;
     uint64_t room;
@@ -193,8 +194,7 @@ static int check_resize(struct session *s, const struct apdu *a, uint16_t node, 
     if (fs_is_df(n))
         return uicc_refuse(s, a, SW_WRONG_FILE_STRUCTURE, "a DF has no size");
     TRY(uicc_may(s, node, ACCESS_BY_INS | 0xD4));
-    if (size == 0 || (n->record_len != 0 && size % n->record_len != 0))
-        return uicc_refuse(s, a, SW_WRONG_DATA, "this is not a number of whole records");
+    TRY(uicc_check_end(s, a, node));
     TRY(uicc_free_room(s->euicc, &room));
     if (size > FS_MAX_EF || (size > n->size && size - n->size > room))
         return uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "so much is not left for one file");
@@ -246,8 +246,7 @@ static int set_life_cycle(struct session *s, const struct apdu *a, uint16_t node
     struct fs_node *n = &u->fs.nodes[node];
 
     TRY(uicc_may(s, node, mode));
-    if (uicc_is_terminated(n))
-        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "the file is terminated for ever");
+    TRY(uicc_check_end(s, a, node));
     u->changed = true;
     n->life_cycle = (uint8_t)to;
     return fs_store_tree(&u->fs, s->euicc->nvm);

@@ -260,8 +260,18 @@ int uicc_account(struct euicc *e, uint64_t before)
     return applet == NULL || after == before ? 0 : applet->take_room(e, (int64_t)(after - before));
 }
 
-/* A file that is terminated, or lies in something that is, cannot be used; a deactivated one only
- * if its special file information says so (TS 102 221 11.1.1.4.6). */
+int uicc_check_end(const struct session *s, const struct apdu *a, uint16_t node)
+{
+    const struct fs_node *nodes = s->euicc->uicc.fs.nodes;
+
+    for (; node != FS_NONE; node = nodes[node].parent)
+        if (uicc_is_terminated(&nodes[node]))
+            return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "the file is terminated for ever");
+    return 0;
+}
+
+/* A terminated file cannot be used; a deactivated one only if its special file information says so
+ * (TS 102 221 11.1.1.4.6). */
 static int check_life_cycle(const struct session *s, const struct apdu *a, uint16_t node)
 {
     const struct fs_node *nodes = s->euicc->uicc.fs.nodes;
@@ -269,10 +279,7 @@ static int check_life_cycle(const struct session *s, const struct apdu *a, uint1
     if (uicc_is_deactivated(&nodes[node]) &&
         !(nodes[node].special & FS_SPECIAL_USABLE_WHEN_DEACTIVATED))
         return uicc_refuse(s, a, SW_INVALIDATED, "the file is deactivated");
-    for (uint16_t i = node; i != FS_NONE; i = nodes[i].parent)
-        if (uicc_is_terminated(&nodes[i]))
-            return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "the file is terminated");
-    return 0;
+    return uicc_check_end(s, a, node);
 }
 
 int uicc_target(struct session *s, const struct apdu *a, const struct uicc_wanted *w, uint16_t *ret)

@@ -327,6 +327,19 @@ START_TEST(the_adf_must_be_current)
 }
 END_TEST
 
+/* TS 102 222 6.7: nothing of it can be used any more. */
+START_TEST(a_terminated_application_authenticates_nobody)
+{
+    log_in(SELECT_USIM);
+    e.uicc.fs.nodes[usim].life_cycle = FS_LCS_TERMINATED;
+    check_with(CHALLENGE, autn(1, 0, NULL), "6985");
+    check("8078000100", "6985");
+    e.uicc.fs.nodes[usim].life_cycle = FS_LCS_ACTIVATED;
+    e.uicc.fs.nodes[FS_MF].life_cycle = FS_LCS_TERMINATED; /* TERMINATE CARD USAGE */
+    check_with(CHALLENGE, autn(1, 0, NULL), "6985");
+}
+END_TEST
+
 START_TEST(without_an_application_there_is_no_authenticate)
 {
     check_with(CHALLENGE, autn(1, 0, NULL), "6D00");
@@ -683,6 +696,7 @@ int main(void)
     TCase *tc = tcase_create("naa");
 
     tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_add_test(tc, a_terminated_application_authenticates_nobody);
     add_tests(tc);
     suite_add_tcase(s, tc);
     return suite_status(s);

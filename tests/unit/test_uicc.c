@@ -670,7 +670,7 @@ START_TEST(terminated_files_end_for_ever)
     expect("00E60000026F3A", "6981");
     expect("00E80000025F3A", "6981");
     expect("00E80000026F3A", "9000");
-    expect("00A4000C026F3A", "6284");
+    expect("00A4000C026F3A", "6285");
     expect("00B2010404", "6985");
     expect("00440000026F3A", "6985");
     expect("00A4000C025F3A", "9000");
@@ -680,7 +680,12 @@ START_TEST(terminated_files_end_for_ever)
     reset();
     expect("00A4080C067F105F3A4F30", "9000"); /* itself it is not terminated */
     expect("00B0000001", "6985");
-    expect("00A4080C047F105F3A", "6284");
+    expect("00A4080C047F105F3A", "6285");
+    expect(OPEN_ADM1, "9000");
+    create("82024121 83024F31 8A0105 8B032F0602 80020001 8800", "6985"); /* nothing more in it */
+    resize("83024F30 80020001", "6985");
+    expect("00040000024F30", "6985");
+    expect("00E40000024F30", "9000");
 }
 END_TEST
 
@@ -690,7 +695,7 @@ START_TEST(terminate_card_usage_ends_the_profile_only)
     expect(OPEN_ADM1, "9000");
     expect("00FE0100", "6A86");
     expect("00FE0000", "9000");
-    expect("00A4000C023F00", "6284");
+    expect("00A4000C023F00", "6285");
     expect("00A4000C022FE2", "9000");
     expect("00B0000001", "6985");
     expect("00A4040C06A00000055901", "9000");
