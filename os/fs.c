@@ -472,7 +472,7 @@ int fs_body(struct fs *fs, uint16_t node, uint8_t **ret)
  * inherits it. */
 static int forget_what_is_local(const struct fs *fs, struct nvm *nvm, uint16_t df)
 {
-    static const char *const objects[] = { "pin/", "aka/", "cdma/" };
+    static const char *const objects[] = { "pin/", "aka/", "sqn/", "auths/", "gba/", "cdma/" };
     char key[NVM_KEY_MAX];
 
     for (size_t i = 0; i < N_ELEMS(objects); i++) {

@@ -526,6 +526,28 @@ START_TEST(gba_bootstraps_and_derives)
 }
 END_TEST
 
+START_TEST(a_deleted_application_leaves_no_keys)
+{
+    static const char *const kinds[] = { "aka", "sqn", "gba" };
+    char key[NVM_KEY_MAX];
+    uint8_t mask[SHA1_LEN];
+    bool found;
+
+    gba_mask(mask);
+    log_in(SELECT_USIM);
+    check_with(BOOTSTRAP, autn(1, 0, mask), "DB 08" RES "9000");
+    for (int deleted = 0; deleted < 2; deleted++) {
+        for (size_t i = 0; i < N_ELEMS(kinds); i++) {
+            snprintf(key, sizeof key, "isdp/%04x/%s/%04x", PROFILE, kinds[i], usim);
+            ck_assert_int_eq(nvm_has(e.nvm, key, &found), 0);
+            ck_assert_msg(found == (deleted == 0), "%s", key);
+        }
+        if (deleted == 0)
+            ck_assert_int_eq(fs_delete(&e.uicc.fs, e.nvm, usim), 0);
+    }
+}
+END_TEST
+
 START_TEST(gba_keeps_its_files)
 {
     static const uint8_t bp[] = { 0x6F, 0xD6 }, nl[] = { 0x6F, 0xDA };
@@ -684,6 +706,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, get_identity_conceals_a_nai);
     tcase_add_test(tc, gba_bootstraps_and_derives);
     tcase_add_test(tc, gba_keeps_its_files);
+    tcase_add_test(tc, a_deleted_application_leaves_no_keys);
     tcase_add_test(tc, gba_of_an_isim_knows_its_impi);
     tcase_add_test(tc, gba_requests_that_are_none);
     tcase_add_test(tc, no_power_cut_answers_twice);
