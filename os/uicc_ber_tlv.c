@@ -16,6 +16,7 @@ enum {
 
     TAG_TAG_LIST = 0x5C,
     UNWRITTEN = 0xFF,
+    LONGEST_HEADER = 8, /* octets of tag and length */
 
     /* Octets of a block when Le does not say.  A terminal that takes the second octet of 62F1 for
      * a length, as T=0 has it for 61xx, asks for more than this and is corrected by 6Cxx. */
@@ -213,20 +214,35 @@ static int begin_in(struct session *s, const struct apdu *a)
     return 0;
 }
 
-/* What came so far: more is to come, or it is whole and stored. */
-static int take_object(struct session *s, const struct apdu *a)
+/* A beginning of an object, that may go on or not. */
+static int expect_more(const struct session *s, const struct apdu *a, struct rd begin)
 {
     struct rd in = wr_view(&s->transfer.object), head = in;
     struct tlv object;
     uint32_t tag;
     size_t len;
 
-    if (tlv_get(&in, &object) != 0) {
-        bool readable = tlv_header(&head, &tag, &len) == 0;
-        if (readable && len > FS_MAX_EF)
-            return uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "the data object is too long");
-        return SW_MORE_DATA_EXPECTED;
-    }
+    if (tlv_header(&in, &tag, &len) == 0)
+        return len <= FS_MAX_EF ? SW_MORE_DATA_EXPECTED
+                                : uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "it is too long");
+    return begin.n < LONGEST_HEADER
+               ? SW_MORE_DATA_EXPECTED
+               : uicc_refuse(s, a, SW_WRONG_DATA, "this is the beginning of no data object");
+}
+
+/* What came so far: more is to come, or it is whole and stored.  A first block of nothing but a tag
+ * is an object without contents. */
+static int take_object(struct session *s, const struct apdu *a)
+{
+    struct rd all = wr_view(&s->transfer.object), in = all;
+    struct tlv object = { 0 };
+
+    if (all.n > 0 && all.p[0] == UNWRITTEN)
+        return uicc_refuse(s, a, SW_WRONG_DATA, "no data object begins so");
+    if ((a->p2 & P2_FIRST) && parse_tag(all, &object.tag) == 0)
+        in.n = 0;
+    else if (tlv_get(&in, &object) != 0)
+        return expect_more(s, a, all);
     if (in.n != 0 || object.tag == TAG_TAG_LIST)
         return uicc_refuse(s, a, SW_WRONG_DATA, "this is not one data object");
     return store_object(s, &object);

@@ -1073,6 +1073,30 @@ START_TEST(sets_data_objects)
 END_TEST
 
 /* n octets of an object of 404, from `from`, as the data of a command. */
+START_TEST(a_tag_alone_takes_its_object_away)
+{
+    select_objects();
+    expect("80DB0080047F700133", "9000");
+    expect("80DB00800181", "9000");
+    expect("80DB0080027F70", "9000");
+    expect("80CB0080015C00", "5C01829000");
+    expect("80DB0080015C", "6A80");
+    expect("80DB00000182", "6985"); /* in a first block only */
+}
+END_TEST
+
+START_TEST(what_cannot_begin_a_data_object_is_refused)
+{
+    select_objects();
+    expect("80DB008003FF0155", "6A80"); /* FF is where the objects end */
+    expect("80DB00800881858484848484 84", "6A80");
+    expect("80DB000001AA", "6985");
+    expect("80DB008007818584848484 84", "63F1"); /* it cannot be told yet */
+    expect("80DB00000184", "6A80");
+    expect("80CB0080015C00", "5C0281829000");
+}
+END_TEST
+
 static const char *block_of_object(const char *header, size_t from, size_t n)
 {
     static char command[2 * MAX_COMMAND];
@@ -1748,6 +1772,8 @@ int main(void)
     tcase_add_test(cases, without_a_profile_there_is_an_mf_and_nothing_in_it);
     tcase_add_test(cases, another_profile_begins_at_the_mf_without_verified_pins);
     tcase_add_test(cases, another_profile_sends_nothing_that_the_last_one_queued);
+    tcase_add_test(cases, a_tag_alone_takes_its_object_away);
+    tcase_add_test(cases, what_cannot_begin_a_data_object_is_refused);
     tcase_add_test(cases, a_command_that_fails_changes_no_profile);
     tcase_add_test(cases, a_profile_without_files_or_with_damaged_ones_is_none);
     tcase_add_test(cases, a_reset_forgets_everything);
