@@ -85,6 +85,10 @@ struct uicc_wanted {
 int uicc_target(struct session *s, const struct apdu *a, const struct uicc_wanted *w,
                 uint16_t *ret);
 
+/* Would the data objects of a BER-TLV EF be whole in one of this size?  0, SW_NOT_ENOUGH_MEMORY or
+ * a fault. */
+int uicc_check_objects(struct session *s, const struct apdu *a, uint16_t ef, uint32_t size);
+
 /* What P1 and data of SELECT and of commands that take its addresses name. */
 int uicc_find_file(const struct session *s, const struct apdu *a, uint16_t *ret);
 
@@ -92,13 +96,10 @@ int uicc_find_file(const struct session *s, const struct apdu *a, uint16_t *ret)
 int uicc_put_fcp(struct session *s, uint16_t node, struct wr *ret);
 /* The FCP template of CREATE FILE (TS 102 222 6.3): 0, or ERR_INPUT.  *ret_fill points into
  * fcp: what the contents are filled with. */
-struct fill {
-    struct rd pattern; /* n == 0: FF */
-    bool repeat;       /* all of it again and again, rather than its last octet */
-};
-int uicc_parse_fcp(struct rd fcp, struct fs_node *ret, struct fill *ret_fill);
+int uicc_parse_fcp(struct rd fcp, struct fs_node *ret, struct fs_fill *ret_fill);
 /* That of RESIZE FILE (TS 102 222 6.10). */
-int uicc_parse_resize(struct rd fcp, uint16_t *ret_fid, uint32_t *ret_size, struct fill *ret_fill);
+int uicc_parse_resize(struct rd fcp, uint16_t *ret_fid, uint32_t *ret_size,
+                      struct fs_fill *ret_fill);
 
 /* Octets that may still be given to files. */
 int uicc_free_room(struct euicc *e, uint64_t *ret);

@@ -46,6 +46,19 @@ static int read_contents(struct session *s, uint16_t ef, struct wr *ret)
     return err;
 }
 
+int uicc_check_objects(struct session *s, const struct apdu *a, uint16_t ef, uint32_t size)
+{
+    const struct fs_node *n = &s->euicc->uicc.fs.nodes[ef];
+    struct wr contents;
+
+    if (n->max_size != 0 && size > n->max_size)
+        return uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "the EF has a lower maximum");
+    TRY(read_contents(s, ef, &contents));
+    size_t used = objects_of(&contents).n;
+    wr_done(&contents);
+    return used <= size ? 0 : uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "its data objects need more");
+}
+
 static int check_p1p2(const struct session *s, const struct apdu *a)
 {
     if (a->p1 != 0 || (a->p2 & P2_RFU) || (a->p2 & SFI_MASK) == SFI_MASK)
@@ -163,13 +176,14 @@ static int grow(struct euicc *e, uint16_t ef, uint32_t size)
 {
     struct fs *fs = &e->uicc.fs;
     const struct fs_node *n = &fs->nodes[ef];
+    const struct fs_fill unwritten = { .pattern = rd_of(NULL, 0) };
     uint64_t room, before = fs_stored_size(fs);
 
     TRY(uicc_free_room(e, &room));
     if ((n->max_size != 0 && size > n->max_size) || size - n->size > room)
         return ERR_SPACE;
     e->uicc.changed = true;
-    TRY(fs_resize(fs, e->nvm, ef, size, rd_of(NULL, 0)));
+    TRY(fs_resize(fs, e->nvm, ef, size, &unwritten));
     return uicc_account(e, before);
 }
 
@@ -217,8 +231,7 @@ static int begin_in(struct session *s, const struct apdu *a)
 /* A beginning of an object, that may go on or not. */
 static int expect_more(const struct session *s, const struct apdu *a, struct rd begin)
 {
-    struct rd in = wr_view(&s->transfer.object), head = in;
-    struct tlv object;
+    struct rd in = begin;
     uint32_t tag;
     size_t len;
 

@@ -358,14 +358,23 @@ static int parse_sfi(struct rd body, struct fs_node *n)
     return 0;
 }
 
-static int parse_ef(struct rd body, struct fs_node *n, struct fill *fill)
+static void parse_fill(struct rd proprietary, struct fs_fill *ret)
+{
+    struct tlv t;
+
+    ret->repeat = tlv_find(proprietary, TAG_REPEAT_PATTERN, &t);
+    if (ret->repeat || tlv_find(proprietary, TAG_FILLING_PATTERN, &t))
+        ret->pattern = t.value;
+}
+
+static int parse_ef(struct rd body, struct fs_node *n, struct fs_fill *fill)
 {
     struct tlv proprietary = { 0 }, t;
 
     TRY(take_number(body, TAG_FILE_SIZE, &n->size));
     if (n->size == 0 && n->kind != FS_KIND_BER_TLV)
         return ERR_INPUT;
-    if (n->record_len != 0 && n->size % n->record_len != 0)
+    if (!fs_holds_records(n->record_len, n->size))
         return ERR_INPUT;
     TRY(parse_sfi(body, n));
     if (!tlv_find(body, TAG_PROPRIETARY, &proprietary))
@@ -374,16 +383,14 @@ static int parse_ef(struct rd body, struct fs_node *n, struct fill *fill)
         n->special = t.value.p[0];
     if (n->kind == FS_KIND_BER_TLV && tlv_find(proprietary.value, TAG_MAXIMUM_SIZE, &t))
         TRY(take_number(proprietary.value, TAG_MAXIMUM_SIZE, &n->max_size));
-    fill->repeat = tlv_find(proprietary.value, TAG_REPEAT_PATTERN, &t);
-    if (fill->repeat || tlv_find(proprietary.value, TAG_FILLING_PATTERN, &t))
-        fill->pattern = t.value;
+    parse_fill(proprietary.value, fill);
     return 0;
 }
 
-int uicc_parse_fcp(struct rd in, struct fs_node *ret, struct fill *ret_fill)
+int uicc_parse_fcp(struct rd in, struct fs_node *ret, struct fs_fill *ret_fill)
 {
     struct fs_node n = { 0 };
-    struct fill fill = { 0 };
+    struct fs_fill fill = { 0 };
     struct tlv fcp;
 
     if (tlv_expect(&in, TAG_FCP, &fcp) != 0 || in.n != 0 || !tlv_all_whole(fcp.value))
@@ -396,19 +403,18 @@ int uicc_parse_fcp(struct rd in, struct fs_node *ret, struct fill *ret_fill)
     return 0;
 }
 
-int uicc_parse_resize(struct rd in, uint16_t *ret_fid, uint32_t *ret_size, struct fill *ret_fill)
+int uicc_parse_resize(struct rd in, uint16_t *ret_fid, uint32_t *ret_size, struct fs_fill *ret_fill)
 {
-    struct tlv fcp, proprietary, t;
-    struct fill fill = { 0 };
+    struct tlv fcp, proprietary;
+    struct fs_fill fill = { 0 };
     uint32_t fid;
 
     if (tlv_expect(&in, TAG_FCP, &fcp) != 0 || in.n != 0 || !tlv_all_whole(fcp.value))
         return ERR_INPUT;
     TRY(take_number(fcp.value, TAG_FILE_ID, &fid));
     TRY(take_number(fcp.value, TAG_FILE_SIZE, ret_size));
-    if (tlv_find(fcp.value, TAG_PROPRIETARY, &proprietary) &&
-        tlv_find(proprietary.value, TAG_FILLING_PATTERN, &t))
-        fill.pattern = t.value;
+    if (tlv_find(fcp.value, TAG_PROPRIETARY, &proprietary))
+        parse_fill(proprietary.value, &fill);
     *ret_fid = (uint16_t)fid;
     *ret_fill = fill;
     return fid <= UINT16_MAX ? 0 : ERR_INPUT;

@@ -291,6 +291,9 @@ int uicc_target(struct session *s, const struct apdu *a, const struct uicc_wante
         ef = !uicc_has_files(u) || is_at_applet(s) ? FS_NONE : fs_sfi(&u->fs, s->files.df, w->sfi);
         if (ef == FS_NONE)
             return uicc_refuse(s, a, SW_FILE_NOT_FOUND, "no EF of the current DF has this SFI");
+        if (uicc_is_taken(s, ef))
+            return uicc_refuse(s, a, SW_CONDITIONS_OF_USE,
+                               "it is not shareable, and current on another channel");
     }
     if (ef == FS_NONE)
         return uicc_refuse(s, a, SW_NO_EF_SELECTED, "no EF is selected");
@@ -298,9 +301,6 @@ int uicc_target(struct session *s, const struct apdu *a, const struct uicc_wante
         return uicc_refuse(s, a, SW_WRONG_FILE_STRUCTURE, "this is not for files of this kind");
     TRY(uicc_may(s, ef, w->mode));
     TRY(check_life_cycle(s, a, ef));
-        if (uicc_is_taken(s, ef))
-            return uicc_refuse(s, a, SW_CONDITIONS_OF_USE,
-                               "it is not shareable, and current on another channel");
     *ret = ef;
     return 0;
 }

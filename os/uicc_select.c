@@ -202,6 +202,21 @@ static struct application find_application(const struct session *s, const struct
 /* One that a profile made and an applet serves, such as its security domains. */
 static int find_claimed(struct session *s, struct rd aid, struct application *ret)
 {
+    const struct registry *r = &s->euicc->registry;
+    bool claimed = false;
+
+    for (size_t i = 0; i < r->n && !claimed; i++) {
+        const struct applet *x = r->applets[i];
+        if (x->claims_aid == NULL)
+            continue;
+        TRY(x->claims_aid(s, aid, &claimed));
+        if (claimed)
+            *ret = (struct application){ FS_NONE, x };
+    }
+    return 0;
+}
+
+/* The AID of what goes on, and nothing goes on any more (TS 102 221 11.1.1.2). */
 /* Is a PIN verified for this application: local to it, or its application PIN, which others may
  * have as well?  The universal PIN and ADMs are nobody's. */
 static bool is_of_application(const struct fs *fs, uint16_t adf, const struct pin_verified *v)
@@ -233,23 +248,6 @@ static void forget_pins(struct euicc *e, uint16_t adf)
             pin_forget(pins, i);
 }
 
-    const struct registry *r = &s->euicc->registry;
-    bool claimed = false;
-
-    for (size_t i = 0; i < r->n && !claimed; i++) {
-        const struct applet *x = r->applets[i];
-        if (x->claims_aid == NULL)
-            continue;
-        TRY(x->claims_aid(s, aid, &claimed));
-        if (claimed)
-            *ret = (struct application){ FS_NONE, x };
-    }
-    if (now.adf != FS_NONE)
-        forget_pins(s->euicc, now.adf);
-    return 0;
-}
-
-/* The AID of what goes on, and nothing goes on any more (TS 102 221 11.1.1.2). */
 static int terminate_application(struct session *s, const struct apdu *a)
 {
     struct application now = current_application(s);
@@ -261,6 +259,8 @@ static int terminate_application(struct session *s, const struct apdu *a)
     if (is_none(now) || a->lc > own.n || !rd_equal(rd_of(a->data, a->lc), rd_of(own.p, a->lc)))
         return uicc_refuse(s, a, SW_FILE_NOT_FOUND, "this application is not the current one");
     uicc_go_home(s);
+    if (now.adf != FS_NONE)
+        forget_pins(s->euicc, now.adf);
     return 0;
 }
 

@@ -696,6 +696,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, the_pin_is_asked_for);
     tcase_add_test(tc, the_universal_pin_can_take_its_place);
     tcase_add_test(tc, the_adf_must_be_current);
+    tcase_add_test(tc, a_terminated_application_authenticates_nobody);
     tcase_add_test(tc, without_an_application_there_is_no_authenticate);
     tcase_add_test(tc, contexts_that_are_none);
     tcase_add_test(tc, lengths_that_are_wrong);
@@ -705,8 +706,8 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, get_identity_for_nswo_is_a_nai);
     tcase_add_test(tc, get_identity_conceals_a_nai);
     tcase_add_test(tc, gba_bootstraps_and_derives);
-    tcase_add_test(tc, gba_keeps_its_files);
     tcase_add_test(tc, a_deleted_application_leaves_no_keys);
+    tcase_add_test(tc, gba_keeps_its_files);
     tcase_add_test(tc, gba_of_an_isim_knows_its_impi);
     tcase_add_test(tc, gba_requests_that_are_none);
     tcase_add_test(tc, no_power_cut_answers_twice);
@@ -719,7 +720,6 @@ int main(void)
     TCase *tc = tcase_create("naa");
 
     tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_add_test(tc, a_terminated_application_authenticates_nobody);
     add_tests(tc);
     suite_add_tcase(s, tc);
     return suite_status(s);

@@ -673,6 +673,7 @@ START_TEST(terminated_files_end_for_ever)
     expect("00A4000C026F3A", "6285");
     expect("00B2010404", "6985");
     expect("00440000026F3A", "6985");
+    resize("83026F3A 80020008", "6985");
     expect("00A4000C025F3A", "9000");
     expect("00A4000C024F30", "9000");
     expect("00A4030C", "9000");
@@ -710,15 +711,15 @@ START_TEST(a_file_that_is_not_shareable_is_current_on_one_channel)
     expect("0070000001", "019000");
     expect("01A4040C0C" USIM, "9000");
     expect("01A4000C026F78", "6985");
+    card.uicc.fs.nodes[card.sessions[0]->files.ef].sfi = 0x1A;
+    expect("01B09A0001", "6985"); /* nor by its SFI */
+    expect("00B09A0001", "FF9000");
     expect("00A4000C026F07", "9000");
     expect("01A4000C026F78", "9000");
 }
 END_TEST
 
 /* --- channels ----------------------------------------------------------------------------- */
-    card.uicc.fs.nodes[card.sessions[0]->files.ef].sfi = 0x1A;
-    expect("01B09A0001", "6985"); /* nor by its SFI */
-    expect("00B09A0001", "FF9000");
 
 START_TEST(each_channel_stands_where_it_went)
 {
@@ -752,12 +753,6 @@ START_TEST(a_channel_opened_from_another_stands_beside_it)
 }
 END_TEST
 
-START_TEST(a_verified_pin_holds_on_all_channels_until_the_reset)
-{
-    expect("0070000001", "019000");
-    expect("00B2010C00", "6A82");
-    expect("0128000108" VALUE_1, "9000"); /* PIN1 is enabled and verified */
-    select_usim();
 START_TEST(a_channel_opened_where_one_only_can_be_stands_at_the_mf)
 {
     card.uicc.fs.nodes[fs_child(&card.uicc.fs, FS_MF, 0x7F10)].shareable = false;
@@ -769,6 +764,12 @@ START_TEST(a_channel_opened_where_one_only_can_be_stands_at_the_mf)
 }
 END_TEST
 
+START_TEST(a_verified_pin_holds_on_all_channels_until_the_reset)
+{
+    expect("0070000001", "019000");
+    expect("00B2010C00", "6A82");
+    expect("0128000108" VALUE_1, "9000"); /* PIN1 is enabled and verified */
+    select_usim();
     expect("00B0870009", "0809101010325476989000");
     reset();
     select_usim();
@@ -1072,7 +1073,6 @@ START_TEST(sets_data_objects)
 }
 END_TEST
 
-/* n octets of an object of 404, from `from`, as the data of a command. */
 START_TEST(a_tag_alone_takes_its_object_away)
 {
     select_objects();
@@ -1097,6 +1097,7 @@ START_TEST(what_cannot_begin_a_data_object_is_refused)
 }
 END_TEST
 
+/* n octets of an object of 404, from `from`, as the data of a command. */
 static const char *block_of_object(const char *header, size_t from, size_t n)
 {
     static char command[2 * MAX_COMMAND];
@@ -1246,6 +1247,7 @@ START_TEST(refuses_files_that_cannot_be)
         "82024121 83026F60 8A010C 8B032F0602 80020001",     /* terminated */
         "820442210003 83026F60 8A0105 8B032F0602 80020004", /* half a record */
         "820442210000 83026F60 8A0105 8B032F0602 80020004", /* no record */
+        "820442210001 83026F60 8A0105 8B032F0602 800200FF", /* 255 of them */
         "82024121 83026F60 8A0105 8B032F0602 80020001 8801FF",
         "82024121 83026F60 8A0105 8B032F0602 80020001 880108", /* SFI of EF.ADN */
         "82024121 83026F60 8A0105 8B032F0602 800200",          /* cut */
@@ -1344,9 +1346,30 @@ START_TEST(resizes_files)
     resize("83025F3A 80020008", "6981");
     resize("83026F3A 8003010000", "6A84");
     expect("80D401000A 6208 83026F3A 80020008", "6A86");
+    resize("83026F3A 800203F8 A503C2015A", "9000"); /* 254 records */
+    expect("00A40004026F3A00", "621A 8205422100 04FE*9000");
+    resize("83026F3A 800203FC", "6A80");
+    resize("83026F3A 80020008", "9000");
+    resize("83026F3A 80020010 A504C2021234", "9000");
+    expect("00B2040404", "123412349000");
+    resize("83026F3A 80020008", "9000");
     reset();
     select_telecom();
     expect("00A40004026F3A00", "621A 82054221000402*9000");
+}
+END_TEST
+
+START_TEST(data_objects_outlive_a_resize)
+{
+    expect(OPEN_ADM1, "9000");
+    select_usim();
+    resize("83026FCE 80020007", "6A84");
+    resize("83026FCE 800203E9", "6A84"); /* above its maximum */
+    resize("83026FCE 80020008", "9000");
+    resize("83026FCE 80020020", "9000");
+    expect("00A4000C026FCE", "9000");
+    expect("80CB0080018200", "82031122339000");
+    expect("80CB0080015C00", "5C0281829000");
 }
 END_TEST
 
@@ -1723,6 +1746,8 @@ int main(void)
     tcase_add_test(cases, walks_over_all_applications);
     tcase_add_test(cases, an_adf_has_its_server_and_no_server_is_found_by_its_aid);
     tcase_add_test(cases, ends_an_application_session);
+    tcase_add_test(cases, the_pins_of_an_application_end_with_its_session);
+    tcase_add_test(cases, pins_stay_verified_while_another_channel_has_the_application);
     tcase_add_test(cases, an_applet_without_files_has_no_current_ef);
     tcase_add_test(cases, status_tells_the_current_df);
     tcase_add_test(cases, deactivated_files_say_so_and_can_be_used_only_if_marked);
@@ -1731,6 +1756,7 @@ int main(void)
     tcase_add_test(cases, a_file_that_is_not_shareable_is_current_on_one_channel);
     tcase_add_test(cases, each_channel_stands_where_it_went);
     tcase_add_test(cases, a_channel_opened_from_another_stands_beside_it);
+    tcase_add_test(cases, a_channel_opened_where_one_only_can_be_stands_at_the_mf);
     tcase_add_test(cases, a_verified_pin_holds_on_all_channels_until_the_reset);
     tcase_add_test(cases, reads_a_transparent_ef);
     tcase_add_test(cases, names_an_ef_by_its_sfi);
@@ -1746,6 +1772,8 @@ int main(void)
     tcase_add_test(cases, increases_the_newest_record);
     tcase_add_test(cases, retrieves_data_objects);
     tcase_add_test(cases, sets_data_objects);
+    tcase_add_test(cases, a_tag_alone_takes_its_object_away);
+    tcase_add_test(cases, what_cannot_begin_a_data_object_is_refused);
     tcase_add_test(cases, a_long_object_comes_in_blocks_and_is_stored_when_it_is_whole);
     tcase_add_test(cases, a_long_object_goes_out_in_blocks);
     tcase_add_test(cases, a_proactive_command_is_told_between_blocks);
@@ -1757,6 +1785,7 @@ int main(void)
     tcase_add_test(cases, deletes_files_and_whoever_stands_in_them_leaves);
     tcase_add_test(cases, deleting_an_application_ends_it_everywhere);
     tcase_add_test(cases, resizes_files);
+    tcase_add_test(cases, data_objects_outlive_a_resize);
     tcase_add_test(cases, what_is_not_committed_leaves_the_tree_as_it_was);
     tcase_add_test(cases, a_session_in_a_file_that_was_not_stored_goes_to_the_mf);
     tcase_add_test(cases, verifies_pins_of_the_current_context);
@@ -1772,8 +1801,6 @@ int main(void)
     tcase_add_test(cases, without_a_profile_there_is_an_mf_and_nothing_in_it);
     tcase_add_test(cases, another_profile_begins_at_the_mf_without_verified_pins);
     tcase_add_test(cases, another_profile_sends_nothing_that_the_last_one_queued);
-    tcase_add_test(cases, a_tag_alone_takes_its_object_away);
-    tcase_add_test(cases, what_cannot_begin_a_data_object_is_refused);
     tcase_add_test(cases, a_command_that_fails_changes_no_profile);
     tcase_add_test(cases, a_profile_without_files_or_with_damaged_ones_is_none);
     tcase_add_test(cases, a_reset_forgets_everything);
@@ -1782,6 +1809,3 @@ int main(void)
     crypto_free(&crypto);
     return status;
 }
-    tcase_add_test(cases, the_pins_of_an_application_end_with_its_session);
-    tcase_add_test(cases, pins_stay_verified_while_another_channel_has_the_application);
-    tcase_add_test(cases, a_channel_opened_where_one_only_can_be_stands_at_the_mf);
