@@ -648,7 +648,7 @@ START_TEST(deactivated_files_say_so_and_can_be_used_only_if_marked)
     expect("00A4000C026F3A", "6283");
     expect("00A40004026F3A", "6283"); /* TS 102 221 7.3.1.1.4 */
     expect("00C0000083", "6C1C");
-    expect("00C000001C", "621A*6283");
+    expect("00C000001C", "621A*9000"); /* the status of GET RESPONSE is its own */
     expect("00C0000000", "6985");
     expect("00B2010404", "6984");
     expect("00DC01040411223344", "6984");
