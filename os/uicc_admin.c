@@ -40,6 +40,15 @@ static int fill_body(struct fs *fs, uint16_t node, const struct fs_fill *f)
     return 0;
 }
 
+/* A file and whatever it lies in have different FIDs (TS 102 221 8.3). */
+static bool is_named_above(const struct fs *fs, uint16_t df, uint16_t fid)
+{
+    for (; df != FS_NONE; df = fs->nodes[df].parent)
+        if (fs->nodes[df].fid == fid)
+            return true;
+    return false;
+}
+
 /* What CREATE FILE wants, against what is there. */
 static int check_new(struct session *s, const struct apdu *a, struct fs_node *n)
 {
@@ -52,6 +61,8 @@ static int check_new(struct session *s, const struct apdu *a, struct fs_node *n)
     TRY(uicc_check_end(s, a, df));
     if (fs_child(&u->fs, df, n->fid) != FS_NONE)
         return uicc_refuse(s, a, SW_FILE_EXISTS, "the DF has a file with this FID");
+    if (is_named_above(&u->fs, df, n->fid))
+        return uicc_refuse(s, a, SW_FILE_EXISTS, "a DF around it has this FID");
     if (n->kind == FS_KIND_ADF && fs_adf(&u->fs, rd_of(n->aid, n->aid_len), FS_NONE) != FS_NONE)
         return uicc_refuse(s, a, SW_FILE_EXISTS, "there is an ADF with this AID");
     if (n->sfi != 0 && fs_sfi(&u->fs, df, n->sfi) != FS_NONE)

@@ -228,6 +228,17 @@ static int begin_in(struct session *s, const struct apdu *a)
     return 0;
 }
 
+/* A next block is for the current EF; meanwhile another channel may have ended its use. */
+static int check_next(struct session *s, const struct apdu *a)
+{
+    const struct uicc_wanted w = { .kinds = 1u << FS_KIND_BER_TLV, .mode = ACCESS_UPDATE };
+    uint16_t ef;
+
+    if (s->transfer.way != TRANSFER_IN)
+        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "no data object is on its way");
+    return uicc_target(s, a, &w, &ef);
+}
+
 /* A beginning of an object, that may go on or not. */
 static int expect_more(const struct session *s, const struct apdu *a, struct rd begin)
 {
@@ -269,8 +280,8 @@ int uicc_set_data(struct session *s, const struct apdu *a, struct wr *rsp)
     TRY(check_p1p2(s, a));
     if (a->p2 & P2_FIRST)
         TRY(begin_in(s, a));
-    else if (x->way != TRANSFER_IN)
-        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "no data object is on its way");
+    else
+        TRY(check_next(s, a));
     wr_put(&x->object, a->data, a->lc);
     int result = wr_failed(&x->object) == 0 ? take_object(s, a) : SW_NOT_ENOUGH_MEMORY;
     if (result != SW_MORE_DATA_EXPECTED)

@@ -1133,6 +1133,23 @@ START_TEST(a_long_object_comes_in_blocks_and_is_stored_when_it_is_whole)
 }
 END_TEST
 
+START_TEST(an_object_does_not_end_in_a_file_that_cannot_be_used_any_more)
+{
+    expect(OPEN_ADM1, "9000");
+    expect("0070000001", "019000");
+    expect("01A4040C0C" USIM, "9000");
+    select_objects();
+    expect(block_of_object("80DB0080", 0, 255), "63F1");
+    expect("01040000026FCE", "9000");
+    expect(block_of_object("80DB0000", 255, 149), "6984");
+    expect("01440000026FCE", "9000");
+    expect(block_of_object("80DB0000", 255, 149), "9000");
+    expect(block_of_object("80DB0080", 0, 255), "63F1");
+    expect("01E80000026FCE", "9000");
+    expect(block_of_object("80DB0000", 255, 149), "6985");
+}
+END_TEST
+
 START_TEST(a_long_object_goes_out_in_blocks)
 {
     select_objects();
@@ -1258,6 +1275,7 @@ START_TEST(refuses_files_that_cannot_be)
     for (size_t i = 0; i < N_ELEMS(wrong); i++)
         create(wrong[i], "6A80");
     create("82024121 83026F3A 8A0105 8B032F0602 80020001", "6A89");
+    create("82027821 83027F10 8A0105 8B032F0601", "6A89"); /* the DF itself */
     create("82024121 83026F60 8A0105 8B032F0602 80040001 0000", "6A84");
     expect(with_fcp("00E00100", "82024121 83026F60 8A0105 8B032F0602 80020001"), "6A86");
     expect("00A4000C026F60", "6A82");
@@ -1270,16 +1288,19 @@ END_TEST
 
 START_TEST(dfs_lie_in_each_other_up_to_a_bound)
 {
-    const char *command = with_fcp("00E00000", "82027821 83025F70 8A0105 8B032F0601");
-    int depth = 1;
+    char fcp[64];
+    int depth = 0;
 
     expect(OPEN_ADM1, "9000");
-    for (send(command); strcmp(said, "9000") == 0; send(command))
+    do {
         depth++;
+        snprintf(fcp, sizeof fcp, "82027821 83025F%02X 8A0105 8B032F0601", 0x70u + (unsigned)depth);
+        send(with_fcp("00E00000", fcp));
+    } while (strcmp(said, "9000") == 0);
     ck_assert_str_eq(said, "6A80");
     ck_assert_int_eq(depth, FS_MAX_DEPTH);
     ck_assert(!card.uicc.changed);
-    expect("80F2000000", "62*83025F70*9000"); /* still in the last one */
+    expect("80F2000000", "62*83025F77*9000"); /* still in the last one */
 }
 END_TEST
 
@@ -1775,6 +1796,7 @@ int main(void)
     tcase_add_test(cases, a_tag_alone_takes_its_object_away);
     tcase_add_test(cases, what_cannot_begin_a_data_object_is_refused);
     tcase_add_test(cases, a_long_object_comes_in_blocks_and_is_stored_when_it_is_whole);
+    tcase_add_test(cases, an_object_does_not_end_in_a_file_that_cannot_be_used_any_more);
     tcase_add_test(cases, a_long_object_goes_out_in_blocks);
     tcase_add_test(cases, a_proactive_command_is_told_between_blocks);
     tcase_add_test(cases, creates_files_of_each_kind);
