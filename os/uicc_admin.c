@@ -203,7 +203,7 @@ static int check_resize(struct session *s, const struct apdu *a, uint16_t node, 
     TRY(uicc_free_room(s->euicc, &room));
     if (size > FS_MAX_EF || (size > n->size && size - n->size > room))
         return uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "so much is not left for one file");
-    if (size == 0 || !fs_holds_records(n->record_len, size))
+    if ((size == 0 && n->kind != FS_KIND_BER_TLV) || !fs_holds_records(n->record_len, size))
         return uicc_refuse(s, a, SW_WRONG_DATA, "this is not a number of whole records");
     return n->kind == FS_KIND_BER_TLV ? uicc_check_objects(s, a, node, size) : 0;
 }

@@ -321,6 +321,8 @@ static int finish_size(struct install *i, struct pe_file *f)
 
     if (!f->has_size && has_records(n->kind))
         n->size = (uint32_t)f->records * n->record_len;
+    if (n->size == 0 && n->kind == FS_KIND_BER_TLV && f->has_size)
+        return 0; /* nothing is reserved (TS 102 221 11.1.1.4.6.6) */
     if (n->size == 0)
         return pe_refuse(i, PE_BAD_VALUES, "the size is not given");
     if (!has_records(n->kind))

@@ -1395,6 +1395,13 @@ START_TEST(data_objects_outlive_a_resize)
     expect("00A4000C026FCE", "9000");
     expect("80CB0080018200", "82031122339000");
     expect("80CB0080015C00", "5C0281829000");
+    expect("80DB00800181", "9000");
+    expect("80DB00800182", "9000");
+    select_usim();
+    resize("83026FCE 80020000", "9000"); /* nothing is reserved */
+    expect("00A4000C026FCE", "9000");
+    expect("80DB00800381 01AA", "9000");
+    expect("80CB0080018100", "8101AA9000");
 }
 END_TEST
 
