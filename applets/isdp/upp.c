@@ -427,25 +427,16 @@ static int check_order(struct upp *u, const struct pe *pe)
     return UPP_OK;
 }
 
-/* A field of a later version.  It is nothing of what the header demands, which was looked at. */
-static int tell_unknown(struct upp *u, const struct pe *pe, size_t offset)
-{
-    struct pe one = *pe;
-
-    one.mandated = pe->mandated && !(pe->kind->rules & FIRST);
-    return warn_with(u, &one, PE_INVALID_PARAMETER, offset, "it has an unknown field");
-}
-
 /* An element that decodes. */
 static int take_value(struct upp *u, const struct pe *pe, const struct ProfileElement *value,
                       const struct der_report *report)
 {
     struct install_outcome outcome;
 
-    if (pe->kind->rules & FIRST)
+    if (pe->kind->rules & FIRST) /* a service that nobody knows is one that is not supported */
         TRY(check_header(u, pe));
     if (report->unknown > 0)
-        TRY(tell_unknown(u, pe, report->unknown_at));
+        TRY(warn_with(u, pe, PE_INVALID_PARAMETER, report->unknown_at, "it has an unknown field"));
     if (!(pe->kind->rules & FIRST) && !pe->has_identification)
         return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0, "its identification is missing");
     if (u->options.install == NULL)
