@@ -84,6 +84,12 @@ static bool is_warning(unsigned sw)
     return sw >> 8 == 0x62 || sw >> 8 == 0x63;
 }
 
+/* 62F1, or 62F2 with a proactive command: another block follows, whoever brings this one. */
+static bool is_more_data(unsigned sw)
+{
+    return (sw & 0xFFF0) == (SW_MORE_DATA & 0xFFF0);
+}
+
 static unsigned bytes_left(size_t n)
 {
     return SW_BYTES_LEFT | (n > 0xFF ? 0 : (unsigned)n);
@@ -116,8 +122,9 @@ size_t chain_answer(struct chain *c, const struct apdu *a, const uint8_t *data, 
             return put_sw(response, 0, SW_TECHNICAL_PROBLEM);
         memcpy(c->out.p, data + now, later);
         c->out.n = later;
-        c->out.sw = sw;
-        if (a->le != 0 || !is_warning(sw))
+        bool told = a->le == 0 && is_warning(sw);
+        c->out.sw = told && !is_more_data(sw) ? SW_OK : sw;
+        if (!told)
             sw = (uint16_t)bytes_left(later);
     }
     if (now > 0)

@@ -5,8 +5,8 @@
  * T=1 alike because a reader does not tell which one it speaks:
  *   - a command without Le gets its data behind 61xx;
  *   - a command with Le gets up to Le octets at once, then 61xx for the rest or 9000;
- *   - a warning, 62xx or 63xx, is said at once to a command without Le, and again with the data
- *     (TS 102 221 7.3.1.1.4);
+ *   - a warning, 62xx or 63xx, is said at once to a command without Le, and its data comes with
+ *     GET RESPONSE's own status, 9000 (TS 102 221 7.3.1.1), or with 62F1 when more follows;
  *   - GET RESPONSE with a named Le above what waits gets 6Cxx and may ask again. */
 #ifndef CARD_CHAIN_H
 #define CARD_CHAIN_H

@@ -10,7 +10,7 @@ enum sw {
     SW_BYTES_LEFT = 0x6100,             /* ISO 7816-4 5.6: + octets available, 00 for 256 or more */
     SW_END_OF_FILE = 0x6282,            /* TS 102 221 10.2.1.2: before Le octets; search failed */
     SW_DEACTIVATED = 0x6283,            /* TS 102 221 10.2.1.2: selected file invalidated */
-    SW_TERMINATED = 0x6284,             /* TS 102 221 10.2.1.2: in termination state */
+    SW_TERMINATED = 0x6285,             /* TS 102 221 10.2.1.3: in termination state */
     SW_MORE_DATA = 0x62F1,              /* TS 102 221 10.2.1.2: available */
     SW_MORE_DATA_EXPECTED = 0x63F1,     /* TS 102 221 10.2.1.3 */
     SW_TRIES_LEFT = 0x63C0,             /* TS 102 221 10.2.1.3: + attempts */

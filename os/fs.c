@@ -472,7 +472,7 @@ int fs_body(struct fs *fs, uint16_t node, uint8_t **ret)
  * inherits it. */
 static int forget_what_is_local(const struct fs *fs, struct nvm *nvm, uint16_t df)
 {
-    static const char *const objects[] = { "pin/", "aka/", "cdma/" };
+    static const char *const objects[] = { "pin/", "aka/", "sqn/", "auths/", "gba/", "cdma/" };
     char key[NVM_KEY_MAX];
 
     for (size_t i = 0; i < N_ELEMS(objects); i++) {
@@ -546,15 +546,23 @@ static int put_body(const struct fs *fs, struct nvm *nvm, uint16_t body, struct 
     return nvm_put(nvm, key, contents);
 }
 
-/* The pattern, its last octet repeated to the end (TS 102 222 6.3.2.2.2, filling pattern). */
-static void fill(uint8_t *p, size_t n, struct rd pattern)
+void fs_fill(uint8_t *p, size_t n, const struct fs_fill *fill)
 {
-    for (size_t i = 0; i < n; i++)
-        p[i] = pattern.n == 0 ? (uint8_t)UNWRITTEN : pattern.p[i < pattern.n ? i : pattern.n - 1];
+    struct rd pattern = fill->pattern;
+
+    if (pattern.n == 0) {
+        memset(p, UNWRITTEN, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t from = fill->repeat ? i % pattern.n : i;
+        p[i] = pattern.p[from < pattern.n ? from : pattern.n - 1];
+    }
 }
 
 /* Changes contents, n octets of which are there, to size octets; unit by unit are filled. */
-static int resize_contents(struct wr *contents, uint32_t size, uint32_t unit, struct rd pattern)
+static int resize_contents(struct wr *contents, uint32_t size, uint32_t unit,
+                           const struct fs_fill *fill)
 {
     size_t from = contents->n;
 
@@ -566,11 +574,12 @@ static int resize_contents(struct wr *contents, uint32_t size, uint32_t unit, st
     if (p == NULL)
         return ERR_NOMEM;
     for (size_t at = 0; at < size - from; at += unit)
-        fill(p + at, unit < size - from - at ? unit : size - from - at, pattern);
+        fs_fill(p + at, unit < size - from - at ? unit : size - from - at, fill);
     return 0;
 }
 
-int fs_resize(struct fs *fs, struct nvm *nvm, uint16_t node, uint32_t size, struct rd pattern)
+int fs_resize(struct fs *fs, struct nvm *nvm, uint16_t node, uint32_t size,
+              const struct fs_fill *fill)
 {
     uint16_t body;
     struct wr contents;
@@ -583,7 +592,7 @@ int fs_resize(struct fs *fs, struct nvm *nvm, uint16_t node, uint32_t size, stru
     if (size > FS_MAX_EF)
         return ERR_SPACE;
     TRY(get_body(fs, nvm, body, &contents));
-    int err = resize_contents(&contents, size, in_records ? owner->record_len : FS_MAX_EF, pattern);
+    int err = resize_contents(&contents, size, in_records ? owner->record_len : FS_MAX_EF, fill);
     if (err == 0)
         err = put_body(fs, nvm, body, wr_view(&contents));
     wr_done(&contents);
@@ -654,6 +663,11 @@ unsigned fs_records(const struct fs_node *n)
     if (n->kind != FS_KIND_LINEAR && n->kind != FS_KIND_CYCLIC)
         return 0;
     return n->size / n->record_len;
+}
+
+bool fs_holds_records(uint8_t record_len, uint32_t size)
+{
+    return record_len == 0 || (size % record_len == 0 && size / record_len <= FS_MAX_RECORDS);
 }
 
 /* --- contents ----------------------------------------------------------------------------- */

@@ -20,7 +20,8 @@ enum {
     FS_MAX_DEPTH = 8,
     FS_MAX_EF = 65535, /* octets of one EF's contents */
     FS_MAX_RECORD = 255,
-    FS_MAX_PINS = 16, /* key references of a DF's PIN status template */
+    FS_MAX_RECORDS = 254, /* of one EF (TS 102 221 8.2.2.2) */
+    FS_MAX_PINS = 16,     /* key references of a DF's PIN status template */
     FS_AID_MAX = 16,
     FS_NONE = 0xFFFF, /* no node */
     FS_MF = 0,        /* the MF is node 0 */
@@ -81,6 +82,14 @@ struct fs {
     char prefix[NVM_KEY_MAX]; /* "isdp/0010/" */
 };
 
+/* What contents are filled with (TS 102 222 6.3.2.2): a pattern that begins again and again, or
+ * whose last octet is repeated to the end; n == 0: FF. */
+struct fs_fill {
+    struct rd pattern;
+    bool repeat;
+};
+void fs_fill(uint8_t *p, size_t n, const struct fs_fill *fill);
+
 void fs_init(struct fs *fs, uint16_t profile);
 void fs_done(struct fs *fs);
 
@@ -112,10 +121,10 @@ int fs_body(struct fs *fs, uint16_t node, uint8_t **ret);
 /* Deletes a node and, for a DF, everything below and the PINs and keys that are local to it;
  * bodies go with their last user.  Stores the tree.  ERR_INPUT for the MF. */
 int fs_delete(struct fs *fs, struct nvm *nvm, uint16_t node);
-/* New size; new octets get the pattern (FF when n == 0), its last octet repeated to the end, per
- * record where there are records.  Links follow.  Stores the tree.  ERR_INPUT when records would
- * not be whole, ERR_SPACE beyond FS_MAX_EF. */
-int fs_resize(struct fs *fs, struct nvm *nvm, uint16_t node, uint32_t size, struct rd pattern);
+/* New size; new octets are filled, per record where there are records.  Links follow.  Stores the
+ * tree.  ERR_INPUT when records would not be whole, ERR_SPACE beyond FS_MAX_EF. */
+int fs_resize(struct fs *fs, struct nvm *nvm, uint16_t node, uint32_t size,
+              const struct fs_fill *fill);
 
 /* --- finding ------------------------------------------------------------------------------ */
 
@@ -132,6 +141,8 @@ uint16_t fs_application(const struct fs *fs, uint16_t node);
 /* Node at a path of FIDs, two octets each, from `from`. */
 uint16_t fs_path(const struct fs *fs, uint16_t from, struct rd path);
 unsigned fs_records(const struct fs_node *n);
+/* Are so many octets whole records of this length, and not too many?  0: it has no records. */
+bool fs_holds_records(uint8_t record_len, uint32_t size);
 
 /* --- contents ----------------------------------------------------------------------------- */
 

@@ -250,7 +250,7 @@ bool pin_is_verified(const struct pin_status *s, uint16_t context, uint8_t refer
     return find_verified(s, context, reference) < s->n;
 }
 
-static void forget(struct pin_status *s, unsigned i)
+void pin_forget(struct pin_status *s, unsigned i)
 {
     s->n--;
     memmove(&s->verified[i], &s->verified[i + 1], (s->n - i) * sizeof s->verified[0]);
@@ -261,7 +261,7 @@ static void set_unverified(struct pin_status *s, const struct pin *pin)
     unsigned i = find_verified(s, pin->context, pin->reference);
 
     if (i < s->n)
-        forget(s, i);
+        pin_forget(s, i);
 }
 
 /* When there is no room, the oldest has to be verified again. */
@@ -269,7 +269,7 @@ static void set_verified(struct pin_status *s, const struct pin *pin)
 {
     set_unverified(s, pin);
     if (s->n == PIN_MAX_VERIFIED)
-        forget(s, 0);
+        pin_forget(s, 0);
     s->verified[s->n].context = pin->context;
     s->verified[s->n].reference = pin->reference;
     s->n++;

@@ -46,11 +46,12 @@ struct puk {
 };
 
 /* What is verified since the reset; shared by all channels. */
+struct pin_verified {
+    uint16_t context;
+    uint8_t reference;
+};
 struct pin_status {
-    struct {
-        uint16_t context;
-        uint8_t reference;
-    } verified[PIN_MAX_VERIFIED];
+    struct pin_verified verified[PIN_MAX_VERIFIED];
     unsigned n;
 };
 
@@ -72,6 +73,9 @@ int puk_left(struct nvm *nvm, const char *prefix, uint8_t reference, uint64_t *r
              bool *ret_found);
 
 bool pin_is_verified(const struct pin_status *s, uint16_t context, uint8_t reference);
+
+/* The i-th of those verified has to be verified again; those behind it move up. */
+void pin_forget(struct pin_status *s, unsigned i);
 
 /* Does a condition on this PIN hold: it is verified, or disabled, or replaced by a universal PIN
  * that is one of both (TS 102 221 9.5.1)?  0 or a fault. */

@@ -48,7 +48,11 @@ int uicc_go(struct session *s, uint16_t node, bool anew);
 void uicc_go_home(struct session *s);
 /* Selects an application that has no files, such as the ISD-R; NULL: none. */
 int uicc_go_to_applet(struct session *s, const struct applet *applet, struct wr *fci);
-/* A new session goes where another one stands, without its EF. */
+/* A file that is not shareable is current on one channel at a time (TS 102 221 8.7): is it on
+ * another one? */
+bool uicc_is_taken(const struct session *s, uint16_t node);
+/* A new session goes where another one stands, without its EF.  0, what its applet says, or
+ * SW_CONDITIONS_OF_USE where one channel only can be. */
 int uicc_go_along(struct session *s, const struct session *with);
 
 /* --- for the handlers ------------------------------------------------------------------ */
@@ -59,6 +63,9 @@ static inline bool uicc_has_files(const struct uicc *u)
 }
 bool uicc_is_deactivated(const struct fs_node *n);
 bool uicc_is_terminated(const struct fs_node *n);
+/* 0, or SW_CONDITIONS_OF_USE for a file that is terminated or lies in something that is
+ * (TS 102 222 6.7 to 6.9). */
+int uicc_check_end(const struct session *s, const struct apdu *a, uint16_t node);
 
 /* Traces why a command, the selected applet's or the UICC's, is refused; returns sw. */
 int uicc_refuse(const struct session *s, const struct apdu *a, int sw, const char *why);
@@ -78,6 +85,10 @@ struct uicc_wanted {
 int uicc_target(struct session *s, const struct apdu *a, const struct uicc_wanted *w,
                 uint16_t *ret);
 
+/* Would the data objects of a BER-TLV EF be whole in one of this size?  0, SW_NOT_ENOUGH_MEMORY or
+ * a fault. */
+int uicc_check_objects(struct session *s, const struct apdu *a, uint16_t ef, uint32_t size);
+
 /* What P1 and data of SELECT and of commands that take its addresses name. */
 int uicc_find_file(const struct session *s, const struct apdu *a, uint16_t *ret);
 
@@ -85,13 +96,10 @@ int uicc_find_file(const struct session *s, const struct apdu *a, uint16_t *ret)
 int uicc_put_fcp(struct session *s, uint16_t node, struct wr *ret);
 /* The FCP template of CREATE FILE (TS 102 222 6.3): 0, or ERR_INPUT.  *ret_fill points into
  * fcp: what the contents are filled with. */
-struct fill {
-    struct rd pattern; /* n == 0: FF */
-    bool repeat;       /* all of it again and again, rather than its last octet */
-};
-int uicc_parse_fcp(struct rd fcp, struct fs_node *ret, struct fill *ret_fill);
+int uicc_parse_fcp(struct rd fcp, struct fs_node *ret, struct fs_fill *ret_fill);
 /* That of RESIZE FILE (TS 102 222 6.10). */
-int uicc_parse_resize(struct rd fcp, uint16_t *ret_fid, uint32_t *ret_size, struct fill *ret_fill);
+int uicc_parse_resize(struct rd fcp, uint16_t *ret_fid, uint32_t *ret_size,
+                      struct fs_fill *ret_fill);
 
 /* Octets that may still be given to files. */
 int uicc_free_room(struct euicc *e, uint64_t *ret);

@@ -25,14 +25,8 @@ static int check_files(const struct session *s, const struct apdu *a)
 
 /* --- CREATE FILE ------------------------------------------------------------------------------ */
 
-static void fill_unit(uint8_t *p, size_t n, const struct fill *f)
-{
-    for (size_t i = 0; i < n; i++)
-        p[i] = f->pattern.p[f->repeat ? i % f->pattern.n : i < f->pattern.n ? i : f->pattern.n - 1];
-}
-
 /* The pattern, from the beginning in each record. */
-static int fill_body(struct fs *fs, uint16_t node, const struct fill *f)
+static int fill_body(struct fs *fs, uint16_t node, const struct fs_fill *f)
 {
     const struct fs_node *n = &fs->nodes[node];
     size_t unit = n->record_len != 0 ? n->record_len : n->size;
@@ -42,8 +36,17 @@ static int fill_body(struct fs *fs, uint16_t node, const struct fill *f)
     if (f->pattern.n == 0)
         return 0;
     for (size_t at = 0; at < n->size; at += unit)
-        fill_unit(p + at, unit, f);
+        fs_fill(p + at, unit, f);
     return 0;
+}
+
+/* A file and whatever it lies in have different FIDs (TS 102 221 8.3). */
+static bool is_named_above(const struct fs *fs, uint16_t df, uint16_t fid)
+{
+    for (; df != FS_NONE; df = fs->nodes[df].parent)
+        if (fs->nodes[df].fid == fid)
+            return true;
+    return false;
 }
 
 /* What CREATE FILE wants, against what is there. */
@@ -55,8 +58,11 @@ static int check_new(struct session *s, const struct apdu *a, struct fs_node *n)
 
     n->parent = df;
     TRY(uicc_may(s, df, fs_is_df(n) ? ACCESS_DF_CREATE_DF : ACCESS_DF_CREATE_EF));
+    TRY(uicc_check_end(s, a, df));
     if (fs_child(&u->fs, df, n->fid) != FS_NONE)
         return uicc_refuse(s, a, SW_FILE_EXISTS, "the DF has a file with this FID");
+    if (is_named_above(&u->fs, df, n->fid))
+        return uicc_refuse(s, a, SW_FILE_EXISTS, "a DF around it has this FID");
     if (n->kind == FS_KIND_ADF && fs_adf(&u->fs, rd_of(n->aid, n->aid_len), FS_NONE) != FS_NONE)
         return uicc_refuse(s, a, SW_FILE_EXISTS, "there is an ADF with this AID");
     if (n->sfi != 0 && fs_sfi(&u->fs, df, n->sfi) != FS_NONE)
@@ -71,7 +77,7 @@ int uicc_create_file(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     struct uicc *u = &s->euicc->uicc;
     struct fs_node n;
-    struct fill fill;
+    struct fs_fill fill;
     uint16_t node;
 
     (void)rsp;
@@ -193,18 +199,19 @@ static int check_resize(struct session *s, const struct apdu *a, uint16_t node, 
     if (fs_is_df(n))
         return uicc_refuse(s, a, SW_WRONG_FILE_STRUCTURE, "a DF has no size");
     TRY(uicc_may(s, node, ACCESS_BY_INS | 0xD4));
-    if (size == 0 || (n->record_len != 0 && size % n->record_len != 0))
-        return uicc_refuse(s, a, SW_WRONG_DATA, "this is not a number of whole records");
+    TRY(uicc_check_end(s, a, node));
     TRY(uicc_free_room(s->euicc, &room));
     if (size > FS_MAX_EF || (size > n->size && size - n->size > room))
         return uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "so much is not left for one file");
-    return 0;
+    if ((size == 0 && n->kind != FS_KIND_BER_TLV) || !fs_holds_records(n->record_len, size))
+        return uicc_refuse(s, a, SW_WRONG_DATA, "this is not a number of whole records");
+    return n->kind == FS_KIND_BER_TLV ? uicc_check_objects(s, a, node, size) : 0;
 }
 
 int uicc_resize_file(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     struct uicc *u = &s->euicc->uicc;
-    struct fill fill;
+    struct fs_fill fill;
     uint16_t fid;
     uint32_t size;
 
@@ -219,7 +226,7 @@ int uicc_resize_file(struct session *s, const struct apdu *a, struct wr *rsp)
     TRY(check_resize(s, a, node, size));
     uint64_t before = fs_stored_size(&u->fs);
     u->changed = true;
-    TRY(fs_resize(&u->fs, s->euicc->nvm, node, size, fill.pattern));
+    TRY(fs_resize(&u->fs, s->euicc->nvm, node, size, &fill));
     return uicc_account(s->euicc, before);
 }
 
@@ -246,8 +253,7 @@ static int set_life_cycle(struct session *s, const struct apdu *a, uint16_t node
     struct fs_node *n = &u->fs.nodes[node];
 
     TRY(uicc_may(s, node, mode));
-    if (uicc_is_terminated(n))
-        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "the file is terminated for ever");
+    TRY(uicc_check_end(s, a, node));
     u->changed = true;
     n->life_cycle = (uint8_t)to;
     return fs_store_tree(&u->fs, s->euicc->nvm);

@@ -16,6 +16,7 @@ enum {
 
     TAG_TAG_LIST = 0x5C,
     UNWRITTEN = 0xFF,
+    LONGEST_HEADER = 8, /* octets of tag and length */
 
     /* Octets of a block when Le does not say.  A terminal that takes the second octet of 62F1 for
      * a length, as T=0 has it for 61xx, asks for more than this and is corrected by 6Cxx. */
@@ -43,6 +44,19 @@ static int read_contents(struct session *s, uint16_t ef, struct wr *ret)
     if (err != 0)
         wr_done(ret);
     return err;
+}
+
+int uicc_check_objects(struct session *s, const struct apdu *a, uint16_t ef, uint32_t size)
+{
+    const struct fs_node *n = &s->euicc->uicc.fs.nodes[ef];
+    struct wr contents;
+
+    if (n->max_size != 0 && size > n->max_size)
+        return uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "the EF has a lower maximum");
+    TRY(read_contents(s, ef, &contents));
+    size_t used = objects_of(&contents).n;
+    wr_done(&contents);
+    return used <= size ? 0 : uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "its data objects need more");
 }
 
 static int check_p1p2(const struct session *s, const struct apdu *a)
@@ -162,13 +176,14 @@ static int grow(struct euicc *e, uint16_t ef, uint32_t size)
 {
     struct fs *fs = &e->uicc.fs;
     const struct fs_node *n = &fs->nodes[ef];
+    const struct fs_fill unwritten = { .pattern = rd_of(NULL, 0) };
     uint64_t room, before = fs_stored_size(fs);
 
     TRY(uicc_free_room(e, &room));
     if ((n->max_size != 0 && size > n->max_size) || size - n->size > room)
         return ERR_SPACE;
     e->uicc.changed = true;
-    TRY(fs_resize(fs, e->nvm, ef, size, rd_of(NULL, 0)));
+    TRY(fs_resize(fs, e->nvm, ef, size, &unwritten));
     return uicc_account(e, before);
 }
 
@@ -213,20 +228,45 @@ static int begin_in(struct session *s, const struct apdu *a)
     return 0;
 }
 
-/* What came so far: more is to come, or it is whole and stored. */
-static int take_object(struct session *s, const struct apdu *a)
+/* A next block is for the current EF; meanwhile another channel may have ended its use. */
+static int check_next(struct session *s, const struct apdu *a)
 {
-    struct rd in = wr_view(&s->transfer.object), head = in;
-    struct tlv object;
+    const struct uicc_wanted w = { .kinds = 1u << FS_KIND_BER_TLV, .mode = ACCESS_UPDATE };
+    uint16_t ef;
+
+    if (s->transfer.way != TRANSFER_IN)
+        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "no data object is on its way");
+    return uicc_target(s, a, &w, &ef);
+}
+
+/* A beginning of an object, that may go on or not. */
+static int expect_more(const struct session *s, const struct apdu *a, struct rd begin)
+{
+    struct rd in = begin;
     uint32_t tag;
     size_t len;
 
-    if (tlv_get(&in, &object) != 0) {
-        bool readable = tlv_header(&head, &tag, &len) == 0;
-        if (readable && len > FS_MAX_EF)
-            return uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "the data object is too long");
-        return SW_MORE_DATA_EXPECTED;
-    }
+    if (tlv_header(&in, &tag, &len) == 0)
+        return len <= FS_MAX_EF ? SW_MORE_DATA_EXPECTED
+                                : uicc_refuse(s, a, SW_NOT_ENOUGH_MEMORY, "it is too long");
+    return begin.n < LONGEST_HEADER
+               ? SW_MORE_DATA_EXPECTED
+               : uicc_refuse(s, a, SW_WRONG_DATA, "this is the beginning of no data object");
+}
+
+/* What came so far: more is to come, or it is whole and stored.  A first block of nothing but a tag
+ * is an object without contents. */
+static int take_object(struct session *s, const struct apdu *a)
+{
+    struct rd all = wr_view(&s->transfer.object), in = all;
+    struct tlv object = { 0 };
+
+    if (all.n > 0 && all.p[0] == UNWRITTEN)
+        return uicc_refuse(s, a, SW_WRONG_DATA, "no data object begins so");
+    if ((a->p2 & P2_FIRST) && parse_tag(all, &object.tag) == 0)
+        in.n = 0;
+    else if (tlv_get(&in, &object) != 0)
+        return expect_more(s, a, all);
     if (in.n != 0 || object.tag == TAG_TAG_LIST)
         return uicc_refuse(s, a, SW_WRONG_DATA, "this is not one data object");
     return store_object(s, &object);
@@ -240,8 +280,8 @@ int uicc_set_data(struct session *s, const struct apdu *a, struct wr *rsp)
     TRY(check_p1p2(s, a));
     if (a->p2 & P2_FIRST)
         TRY(begin_in(s, a));
-    else if (x->way != TRANSFER_IN)
-        return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "no data object is on its way");
+    else
+        TRY(check_next(s, a));
     wr_put(&x->object, a->data, a->lc);
     int result = wr_failed(&x->object) == 0 ? take_object(s, a) : SW_NOT_ENOUGH_MEMORY;
     if (result != SW_MORE_DATA_EXPECTED)

@@ -285,23 +285,48 @@ static int parse_descriptor(struct rd body, struct fs_node *n)
     return 0;
 }
 
+static int take_fid(struct rd body, uint16_t *ret)
+{
+    struct tlv t;
+
+    if (!tlv_find(body, TAG_FILE_ID, &t) || t.value.n != 2)
+        return ERR_INPUT;
+    *ret = (uint16_t)(t.value.p[0] << 8 | t.value.p[1]);
+    return 0;
+}
+
+static bool is_reserved(uint16_t fid)
+{
+    enum { FID_NONE = 0x0000, FID_RFU = 0x3FFF, FID_ALL = 0xFFFF };
+
+    return fid == FID_NONE || fid == FID_MF || fid == FID_CURRENT_ADF || fid == FID_RFU ||
+           fid == FID_ALL;
+}
+
+/* Any but terminated; ACTIVATED without one. */
+static int take_life_cycle(struct rd body, uint8_t *ret)
+{
+    enum { FIRST_IN_USE = 0x04, LAST_IN_USE = 0x07 }; /* activated or not */
+    uint32_t v = FS_LCS_ACTIVATED;
+    struct tlv t;
+
+    if (tlv_find(body, TAG_LIFE_CYCLE, &t))
+        TRY(take_number(body, TAG_LIFE_CYCLE, &v));
+    if (v != FS_LCS_CREATION && v != FS_LCS_INITIALISATION && (v < FIRST_IN_USE || v > LAST_IN_USE))
+        return ERR_INPUT;
+    *ret = (uint8_t)v;
+    return 0;
+}
+
 /* FID, life cycle and security attributes: every file has them. */
 static int parse_common(struct rd body, struct fs_node *n)
 {
-    enum { FID_RFU = 0x3FFF, FID_ALL = 0xFFFF };
-    uint32_t fid, life_cycle = FS_LCS_ACTIVATED;
     struct tlv t;
 
-    TRY(take_number(body, TAG_FILE_ID, &fid));
-    if (fid > UINT16_MAX || fid == FID_MF || fid == FID_CURRENT_ADF || fid == FID_RFU ||
-        fid == FID_ALL)
+    TRY(take_fid(body, &n->fid));
+    if (is_reserved(n->fid))
         return ERR_INPUT;
-    n->fid = (uint16_t)fid;
-    if (tlv_find(body, TAG_LIFE_CYCLE, &t))
-        TRY(take_number(body, TAG_LIFE_CYCLE, &life_cycle));
-    if (life_cycle == 0 || life_cycle >= FS_LCS_TERMINATED)
-        return ERR_INPUT;
-    n->life_cycle = (uint8_t)life_cycle;
+    TRY(take_life_cycle(body, &n->life_cycle));
     if (!tlv_find(body, TAG_SECURITY_REFERENCED, &t))
         return ERR_INPUT; /* attributes by reference are the only ones there are */
     return access_parse_reference(t.value, n);
@@ -358,14 +383,23 @@ static int parse_sfi(struct rd body, struct fs_node *n)
     return 0;
 }
 
-static int parse_ef(struct rd body, struct fs_node *n, struct fill *fill)
+static void parse_fill(struct rd proprietary, struct fs_fill *ret)
+{
+    struct tlv t;
+
+    ret->repeat = tlv_find(proprietary, TAG_REPEAT_PATTERN, &t);
+    if (ret->repeat || tlv_find(proprietary, TAG_FILLING_PATTERN, &t))
+        ret->pattern = t.value;
+}
+
+static int parse_ef(struct rd body, struct fs_node *n, struct fs_fill *fill)
 {
     struct tlv proprietary = { 0 }, t;
 
     TRY(take_number(body, TAG_FILE_SIZE, &n->size));
     if (n->size == 0 && n->kind != FS_KIND_BER_TLV)
         return ERR_INPUT;
-    if (n->record_len != 0 && n->size % n->record_len != 0)
+    if (!fs_holds_records(n->record_len, n->size))
         return ERR_INPUT;
     TRY(parse_sfi(body, n));
     if (!tlv_find(body, TAG_PROPRIETARY, &proprietary))
@@ -374,16 +408,14 @@ static int parse_ef(struct rd body, struct fs_node *n, struct fill *fill)
         n->special = t.value.p[0];
     if (n->kind == FS_KIND_BER_TLV && tlv_find(proprietary.value, TAG_MAXIMUM_SIZE, &t))
         TRY(take_number(proprietary.value, TAG_MAXIMUM_SIZE, &n->max_size));
-    fill->repeat = tlv_find(proprietary.value, TAG_REPEAT_PATTERN, &t);
-    if (fill->repeat || tlv_find(proprietary.value, TAG_FILLING_PATTERN, &t))
-        fill->pattern = t.value;
+    parse_fill(proprietary.value, fill);
     return 0;
 }
 
-int uicc_parse_fcp(struct rd in, struct fs_node *ret, struct fill *ret_fill)
+int uicc_parse_fcp(struct rd in, struct fs_node *ret, struct fs_fill *ret_fill)
 {
     struct fs_node n = { 0 };
-    struct fill fill = { 0 };
+    struct fs_fill fill = { 0 };
     struct tlv fcp;
 
     if (tlv_expect(&in, TAG_FCP, &fcp) != 0 || in.n != 0 || !tlv_all_whole(fcp.value))
@@ -396,20 +428,17 @@ int uicc_parse_fcp(struct rd in, struct fs_node *ret, struct fill *ret_fill)
     return 0;
 }
 
-int uicc_parse_resize(struct rd in, uint16_t *ret_fid, uint32_t *ret_size, struct fill *ret_fill)
+int uicc_parse_resize(struct rd in, uint16_t *ret_fid, uint32_t *ret_size, struct fs_fill *ret_fill)
 {
-    struct tlv fcp, proprietary, t;
-    struct fill fill = { 0 };
-    uint32_t fid;
+    struct tlv fcp, proprietary;
+    struct fs_fill fill = { 0 };
 
     if (tlv_expect(&in, TAG_FCP, &fcp) != 0 || in.n != 0 || !tlv_all_whole(fcp.value))
         return ERR_INPUT;
-    TRY(take_number(fcp.value, TAG_FILE_ID, &fid));
+    TRY(take_fid(fcp.value, ret_fid));
     TRY(take_number(fcp.value, TAG_FILE_SIZE, ret_size));
-    if (tlv_find(fcp.value, TAG_PROPRIETARY, &proprietary) &&
-        tlv_find(proprietary.value, TAG_FILLING_PATTERN, &t))
-        fill.pattern = t.value;
-    *ret_fid = (uint16_t)fid;
+    if (tlv_find(fcp.value, TAG_PROPRIETARY, &proprietary))
+        parse_fill(proprietary.value, &fill);
     *ret_fill = fill;
-    return fid <= UINT16_MAX ? 0 : ERR_INPUT;
+    return 0;
 }

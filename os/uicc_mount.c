@@ -146,9 +146,25 @@ int uicc_go(struct session *s, uint16_t node, bool anew)
     return 0;
 }
 
+bool uicc_is_taken(const struct session *s, uint16_t node)
+{
+    struct session *const *all = s->euicc->sessions;
+    const struct uicc *u = &s->euicc->uicc;
+
+    if (!uicc_has_files(u) || u->fs.nodes[node].shareable)
+        return false;
+    for (size_t i = 0; i < CHANNEL_COUNT; i++)
+        if (all[i] != NULL && all[i] != s && all[i]->files.mount == u->mount &&
+            (all[i]->files.df == node || all[i]->files.ef == node))
+            return true;
+    return false;
+}
+
 int uicc_go_along(struct session *s, const struct session *with)
 {
     s->files = at_mf(s);
+    if (uicc_is_taken(s, with->files.df))
+        return SW_CONDITIONS_OF_USE;
     if (with->files.adf != FS_NONE)
         TRY(uicc_go(s, with->files.adf, true));
     return uicc_go(s, with->files.df, false);
@@ -244,8 +260,18 @@ int uicc_account(struct euicc *e, uint64_t before)
     return applet == NULL || after == before ? 0 : applet->take_room(e, (int64_t)(after - before));
 }
 
-/* A file that is terminated, or lies in something that is, cannot be used; a deactivated one only
- * if its special file information says so (TS 102 221 11.1.1.4.6). */
+int uicc_check_end(const struct session *s, const struct apdu *a, uint16_t node)
+{
+    const struct fs_node *nodes = s->euicc->uicc.fs.nodes;
+
+    for (; node != FS_NONE; node = nodes[node].parent)
+        if (uicc_is_terminated(&nodes[node]))
+            return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "the file is terminated for ever");
+    return 0;
+}
+
+/* A terminated file cannot be used; a deactivated one only if its special file information says so
+ * (TS 102 221 11.1.1.4.6). */
 static int check_life_cycle(const struct session *s, const struct apdu *a, uint16_t node)
 {
     const struct fs_node *nodes = s->euicc->uicc.fs.nodes;
@@ -253,10 +279,7 @@ static int check_life_cycle(const struct session *s, const struct apdu *a, uint1
     if (uicc_is_deactivated(&nodes[node]) &&
         !(nodes[node].special & FS_SPECIAL_USABLE_WHEN_DEACTIVATED))
         return uicc_refuse(s, a, SW_INVALIDATED, "the file is deactivated");
-    for (uint16_t i = node; i != FS_NONE; i = nodes[i].parent)
-        if (uicc_is_terminated(&nodes[i]))
-            return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "the file is terminated");
-    return 0;
+    return uicc_check_end(s, a, node);
 }
 
 int uicc_target(struct session *s, const struct apdu *a, const struct uicc_wanted *w, uint16_t *ret)
@@ -268,6 +291,9 @@ int uicc_target(struct session *s, const struct apdu *a, const struct uicc_wante
         ef = !uicc_has_files(u) || is_at_applet(s) ? FS_NONE : fs_sfi(&u->fs, s->files.df, w->sfi);
         if (ef == FS_NONE)
             return uicc_refuse(s, a, SW_FILE_NOT_FOUND, "no EF of the current DF has this SFI");
+        if (uicc_is_taken(s, ef))
+            return uicc_refuse(s, a, SW_CONDITIONS_OF_USE,
+                               "it is not shareable, and current on another channel");
     }
     if (ef == FS_NONE)
         return uicc_refuse(s, a, SW_NO_EF_SELECTED, "no EF is selected");

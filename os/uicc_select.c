@@ -116,26 +116,11 @@ int uicc_find_file(const struct session *s, const struct apdu *a, uint16_t *ret)
     return 0;
 }
 
-/* A file that is not shareable is current on one channel at a time (TS 102 221 8.7). */
-static bool is_taken(const struct session *s, uint16_t node)
-{
-    struct session *const *all = s->euicc->sessions;
-    const struct uicc *u = &s->euicc->uicc;
-
-    if (!uicc_has_files(u) || u->fs.nodes[node].shareable)
-        return false;
-    for (size_t i = 0; i < CHANNEL_COUNT; i++)
-        if (all[i] != NULL && all[i] != s && all[i]->files.mount == u->mount &&
-            (all[i]->files.df == node || all[i]->files.ef == node))
-            return true;
-    return false;
-}
-
 static int go_and_tell(struct session *s, const struct apdu *a, uint16_t node, struct wr *rsp)
 {
     const struct uicc *u = &s->euicc->uicc;
 
-    if (is_taken(s, node))
+    if (uicc_is_taken(s, node))
         return uicc_refuse(s, a, SW_CONDITIONS_OF_USE,
                            "it is not shareable, and current on another channel");
     TRY(uicc_go(s, node, a->p1 == BY_AID));
@@ -232,6 +217,37 @@ static int find_claimed(struct session *s, struct rd aid, struct application *re
 }
 
 /* The AID of what goes on, and nothing goes on any more (TS 102 221 11.1.1.2). */
+/* Is a PIN verified for this application: local to it, or its application PIN, which others may
+ * have as well?  The universal PIN and ADMs are nobody's. */
+static bool is_of_application(const struct fs *fs, uint16_t adf, const struct pin_verified *v)
+{
+    if (v->context != FS_MF)
+        return fs_application(fs, v->context) == adf;
+    return v->reference == access_application_pin(&fs->nodes[adf]);
+}
+
+static bool is_of_open_application(const struct euicc *e, const struct pin_verified *v)
+{
+    for (size_t i = 0; i < CHANNEL_COUNT; i++) {
+        const struct session *s = e->sessions[i];
+        if (s != NULL && s->files.mount == e->uicc.mount && s->files.adf != FS_NONE &&
+            is_of_application(&e->uicc.fs, s->files.adf, v))
+            return true;
+    }
+    return false;
+}
+
+/* An application's last session has ended (TS 102 221 9.4). */
+static void forget_pins(struct euicc *e, uint16_t adf)
+{
+    struct pin_status *pins = &e->uicc.pins;
+
+    for (unsigned i = pins->n; i-- > 0;)
+        if (is_of_application(&e->uicc.fs, adf, &pins->verified[i]) &&
+            !is_of_open_application(e, &pins->verified[i]))
+            pin_forget(pins, i);
+}
+
 static int terminate_application(struct session *s, const struct apdu *a)
 {
     struct application now = current_application(s);
@@ -243,6 +259,8 @@ static int terminate_application(struct session *s, const struct apdu *a)
     if (is_none(now) || a->lc > own.n || !rd_equal(rd_of(a->data, a->lc), rd_of(own.p, a->lc)))
         return uicc_refuse(s, a, SW_FILE_NOT_FOUND, "this application is not the current one");
     uicc_go_home(s);
+    if (now.adf != FS_NONE)
+        forget_pins(s->euicc, now.adf);
     return 0;
 }
 

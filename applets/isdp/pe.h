@@ -141,8 +141,8 @@ struct pe_file {
     struct fs_node node;
     struct rd link;       /* path of its target; n == 0: it is no link */
     const char *contents; /* of the template */
-    struct rd pattern;    /* of the FCP; instead */
-    bool has_pattern, repeats;
+    struct fs_fill fill;  /* of the FCP; instead */
+    bool has_pattern;
     bool by_template, has_size;
     uint8_t records; /* of the template */
 };

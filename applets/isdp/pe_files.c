@@ -20,7 +20,6 @@ enum {
     FD_CYCLIC = 0x06,
     FD_INTERNAL = 0x08,
 
-    MAX_RECORDS = 254,
     MAX_SFI = 30,
     FID_ARR_MF = 0x2F06, /* EF.ARR under the MF, and in a DF */
     FID_ARR_DF = 0x6F06,
@@ -263,8 +262,8 @@ static int read_proprietary(struct install *i, struct pe_file *f, const struct P
         if (f->node.kind == FS_KIND_BER_TLV)
             return pe_refuse(i, PE_BAD_VALUES, "a BER-TLV EF has no pattern");
         f->has_pattern = true;
-        f->repeats = p->repeatPattern != NULL;
-        f->pattern = pe_octets(f->repeats ? p->repeatPattern : p->fillPattern);
+        f->fill.repeat = p->repeatPattern != NULL;
+        f->fill.pattern = pe_octets(f->fill.repeat ? p->repeatPattern : p->fillPattern);
     }
     if (p->maximumFileSize != NULL && f->node.kind == FS_KIND_BER_TLV &&
         !read_number(pe_octets(p->maximumFileSize), &f->node.max_size))
@@ -322,22 +321,15 @@ static int finish_size(struct install *i, struct pe_file *f)
 
     if (!f->has_size && has_records(n->kind))
         n->size = (uint32_t)f->records * n->record_len;
+    if (n->size == 0 && n->kind == FS_KIND_BER_TLV && f->has_size)
+        return 0; /* nothing is reserved (TS 102 221 11.1.1.4.6.6) */
     if (n->size == 0)
         return pe_refuse(i, PE_BAD_VALUES, "the size is not given");
     if (!has_records(n->kind))
         return 0;
-    if (n->record_len == 0 || n->size % n->record_len != 0 || n->size / n->record_len > MAX_RECORDS)
+    if (n->record_len == 0 || !fs_holds_records(n->record_len, n->size))
         return pe_refuse(i, PE_BAD_VALUES, "the size is not one of whole records");
     return 0;
-}
-
-/* The FCP's pattern over one record or the whole of a transparent EF. */
-static void put_pattern(const struct pe_file *f, uint8_t *p, size_t n)
-{
-    for (size_t k = 0; k < n; k++) {
-        size_t from = f->repeats ? k % f->pattern.n : k;
-        p[k] = f->pattern.p[from < f->pattern.n ? from : f->pattern.n - 1];
-    }
 }
 
 static int put_initial(struct install *i, const struct pe_file *f, uint16_t node)
@@ -351,7 +343,7 @@ static int put_initial(struct install *i, const struct pe_file *f, uint16_t node
     TRY(pe_body(i, node, &p));
     for (size_t at = 0; at < n->size; at += unit) {
         if (f->has_pattern)
-            put_pattern(f, p + at, unit);
+            fs_fill(p + at, unit, &f->fill);
         else
             template_contents(f->contents, (unsigned)(at / unit) + 1, p + at, unit);
     }

@@ -433,11 +433,11 @@ static int take_value(struct upp *u, const struct pe *pe, const struct ProfileEl
 {
     struct install_outcome outcome;
 
+    if (pe->kind->rules & FIRST) /* a service that nobody knows is one that is not supported */
+        TRY(check_header(u, pe));
     if (report->unknown > 0)
         TRY(warn_with(u, pe, PE_INVALID_PARAMETER, report->unknown_at, "it has an unknown field"));
-    if (pe->kind->rules & FIRST)
-        TRY(check_header(u, pe));
-    else if (!pe->has_identification)
+    if (!(pe->kind->rules & FIRST) && !pe->has_identification)
         return abort_with(u, pe, PE_INVALID_REQUEST_FORMAT, 0, "its identification is missing");
     if (u->options.install == NULL)
         return UPP_OK;

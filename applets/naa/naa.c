@@ -91,6 +91,7 @@ int naa_ready(struct session *s, const struct apdu *a)
 
     if (f->adf == FS_NONE || fs_application(&s->euicc->uicc.fs, f->df) != f->adf)
         return uicc_refuse(s, a, SW_CONDITIONS_OF_USE, "the application's ADF is not current");
+    TRY(uicc_check_end(s, a, f->df));
     if (s->remote)
         return 0;
     TRY(pin_satisfied(s, &satisfied));

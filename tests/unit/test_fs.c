@@ -172,6 +172,13 @@ static bool has_object(const char *key)
     return found;
 }
 
+static int resize(uint16_t node, uint32_t size, struct rd pattern)
+{
+    const struct fs_fill fill = { .pattern = pattern };
+
+    return fs_resize(&fs, nvm, node, size, &fill);
+}
+
 /* --- building and finding --- */
 
 START_TEST(a_stored_tree_loads_as_it_was)
@@ -247,7 +254,7 @@ START_TEST(what_it_takes_changes_with_its_files)
     uint64_t before = fs_stored_size(&fs);
     ck_assert_uint_eq(fs_node_size(&fs.nodes[MF]), 24 + 1 + 2); /* row, second record, PINs */
     ck_assert_uint_eq(fs_node_size(&fs.nodes[IMSI]), 24 + 9);
-    ck_assert_int_eq(fs_resize(&fs, nvm, IMSI, 14, rd_of(NULL, 0)), 0);
+    ck_assert_int_eq(resize(IMSI, 14, rd_of(NULL, 0)), 0);
     ck_assert_uint_eq(fs_stored_size(&fs), before + 5);
     ck_assert_int_eq(fs_delete(&fs, nvm, IMSI), 0);
     ck_assert_uint_eq(fs_stored_size(&fs), before - 24 - 9);
@@ -517,7 +524,7 @@ START_TEST(an_empty_file_is_a_file)
     wr_init(&w, NULL, 0);
     ck_assert_int_eq(fs_read(&fs, nvm, node, 0, 0, &w), 0);
     ck_assert_int_eq(fs_write(&fs, nvm, node, 0, rd_of(NULL, 0)), 0);
-    ck_assert_int_eq(fs_resize(&fs, nvm, node, 2, rd_of(NULL, 0)), 0);
+    ck_assert_int_eq(resize(node, 2, rd_of(NULL, 0)), 0);
     check_contents(node, "##");
 }
 END_TEST
@@ -536,7 +543,7 @@ START_TEST(contents_that_are_gone_or_short_are_a_fault)
     ck_assert_int_eq(fs_read(&fs, nvm, SMS, 0, 9, &w), ERR_NVM);
     ck_assert_int_eq(fs_write(&fs, nvm, SMS, 0, rd_str("x")), ERR_NVM);
     ck_assert_int_eq(fs_push_record(&fs, nvm, SMS, rd_str("xxx")), ERR_NVM);
-    ck_assert_int_eq(fs_resize(&fs, nvm, SMS, 12, rd_of(NULL, 0)), ERR_NVM);
+    ck_assert_int_eq(resize(SMS, 12, rd_of(NULL, 0)), ERR_NVM);
     ck_assert_uint_eq(fs.nodes[SMS].size, 9);
 }
 END_TEST
@@ -564,7 +571,7 @@ START_TEST(a_link_has_the_contents_of_its_target)
     check_contents(LINK, "onetwo..three..");
     ck_assert_int_eq(fs_write_record(&fs, nvm, LINK, 2, rd_str("22222")), 0);
     check_contents(ADN, "onetw22222ree..");
-    ck_assert_int_eq(fs_resize(&fs, nvm, LINK, 20, rd_str("-")), 0);
+    ck_assert_int_eq(resize(LINK, 20, rd_str("-")), 0);
     check_contents(ADN, "onetw22222ree..-----");
     check_contents(LINK, "onetw22222ree..-----");
     reload();
@@ -610,7 +617,7 @@ START_TEST(contents_stay_until_their_last_user_goes)
     ck_assert_int_eq(fs_store(&fs, nvm), 0);
     reload();
     check_contents(LINK, "onetwo..three..");
-    ck_assert_int_eq(fs_resize(&fs, nvm, LINK, 5, rd_of(NULL, 0)), 0);
+    ck_assert_int_eq(resize(LINK, 5, rd_of(NULL, 0)), 0);
     reload();
     check_contents(LINK, "onetw");
     ck_assert_int_eq(fs_delete(&fs, nvm, LINK), 0);
@@ -705,23 +712,23 @@ END_TEST
 START_TEST(a_file_grows_with_its_pattern_and_shrinks_from_its_end)
 {
     store();
-    ck_assert_int_eq(fs_resize(&fs, nvm, IMSI, 14, rd_str("ab")), 0);
+    ck_assert_int_eq(resize(IMSI, 14, rd_str("ab")), 0);
     check_contents(IMSI, "123456789abbbb");
-    ck_assert_int_eq(fs_resize(&fs, nvm, IMSI, 15, rd_str("xyz")), 0);
+    ck_assert_int_eq(resize(IMSI, 15, rd_str("xyz")), 0);
     check_contents(IMSI, "123456789abbbbx");
-    ck_assert_int_eq(fs_resize(&fs, nvm, IMSI, 3, rd_of(NULL, 0)), 0);
-    ck_assert_int_eq(fs_resize(&fs, nvm, IMSI, 5, rd_of(NULL, 0)), 0);
-    ck_assert_int_eq(fs_resize(&fs, nvm, IMSI, 5, rd_str("x")), 0);
+    ck_assert_int_eq(resize(IMSI, 3, rd_of(NULL, 0)), 0);
+    ck_assert_int_eq(resize(IMSI, 5, rd_of(NULL, 0)), 0);
+    ck_assert_int_eq(resize(IMSI, 5, rd_str("x")), 0);
     check_contents(IMSI, "123##");
-    ck_assert_int_eq(fs_resize(&fs, nvm, ADN, 25, rd_str("pq")), 0);
+    ck_assert_int_eq(resize(ADN, 25, rd_str("pq")), 0);
     check_contents(ADN, "onetwo..three..pqqqqpqqqq");
-    ck_assert_int_eq(fs_resize(&fs, nvm, ADN, 24, rd_of(NULL, 0)), ERR_INPUT);
-    ck_assert_int_eq(fs_resize(&fs, nvm, IMSI, FS_MAX_EF + 1, rd_of(NULL, 0)), ERR_SPACE);
-    ck_assert_int_eq(fs_resize(&fs, nvm, USIM, 5, rd_of(NULL, 0)), ERR_BUG);
+    ck_assert_int_eq(resize(ADN, 24, rd_of(NULL, 0)), ERR_INPUT);
+    ck_assert_int_eq(resize(IMSI, FS_MAX_EF + 1, rd_of(NULL, 0)), ERR_SPACE);
+    ck_assert_int_eq(resize(USIM, 5, rd_of(NULL, 0)), ERR_BUG);
     reload();
     check_contents(IMSI, "123##");
-    ck_assert_int_eq(fs_resize(&fs, nvm, IMSI, FS_MAX_EF, rd_str("x")), 0);
-    ck_assert_int_eq(fs_resize(&fs, nvm, IMSI, 0, rd_of(NULL, 0)), 0);
+    ck_assert_int_eq(resize(IMSI, FS_MAX_EF, rd_str("x")), 0);
+    ck_assert_int_eq(resize(IMSI, 0, rd_of(NULL, 0)), 0);
     check_contents(IMSI, "");
 }
 END_TEST
@@ -736,7 +743,7 @@ static int change(int which)
     case 0:
         return fs_delete(&fs, nvm, USIM);
     case 1:
-        return fs_resize(&fs, nvm, ADN, 20, rd_str("x"));
+        return resize(ADN, 20, rd_str("x"));
     default:
         TRY(fs_add(&fs, &n, &node));
         return fs_store(&fs, nvm);

@@ -431,6 +431,18 @@ START_TEST(generic_file_management_selects_creates_and_fills)
 }
 END_TEST
 
+START_TEST(a_ber_tlv_ef_may_have_nothing_reserved)
+{
+    struct made m =
+        install_good(BASE GFM("20", "62{82:7921 83:2F11 8B:2F0601 80:00 A5{86:0100}}") END);
+
+    ck_assert_uint_ne(node_at(&m, "2F11"), FS_NONE);
+    ck_assert_uint_eq(file_at(&m, "2F11")->size, 0);
+    ck_assert_uint_eq(file_at(&m, "2F11")->max_size, 0x100);
+    made_done(&m);
+}
+END_TEST
+
 START_TEST(generic_file_management_may_make_the_mf_and_an_adf)
 {
     struct made m = install_good(HEADER GFM(
@@ -812,6 +824,14 @@ static const struct {
     { "Multos, even if applications are recorded",
       "A0{80:02 81:03 83:89000123456789012341 A5{8C:} A6{}} ", "300CA00830068001078301168100", true,
       UPP_PE_ERROR },
+    { "a service that nobody knows, 30",
+      "A0{80:02 81:03 83:89000123456789012341 A5{84: 9E:} A6{}} ", "300CA008300680010A8301188100",
+      false, UPP_PE_ERROR },
+    { "one beyond the tags of an octet", "A0{80:02 81:03 83:89000123456789012341 A5{9F1F:} A6{}} ",
+      "300CA008300680010A8301168100", false, UPP_PE_ERROR },
+    { "a field of the header that nobody knows",
+      "A0{80:02 81:09 83:89000123456789012341 A5{} A6{} AA{80:01}} ",
+      "300CA00830068001068301188100", false, UPP_PE_ERROR },
     { "a template that nobody knows",
       "A0{80:02 81:03 83:89000123456789012341 A5{} A6{06:67810F0102634B}} ",
       "300CA00830068001098301188100", false, UPP_PE_ERROR },
@@ -1229,6 +1249,7 @@ static TCase *good_case(void)
     tcase_add_test(t, patterns_fill_files_and_records);
     tcase_add_test(t, a_file_can_have_rules_for_two_security_environments);
     tcase_add_test(t, generic_file_management_selects_creates_and_fills);
+    tcase_add_test(t, a_ber_tlv_ef_may_have_nothing_reserved);
     tcase_add_test(t, generic_file_management_may_make_the_mf_and_an_adf);
     tcase_add_test(t, links_share_contents);
     tcase_add_test(t, a_df_link_shows_the_files_of_its_target);

@@ -327,6 +327,19 @@ START_TEST(the_adf_must_be_current)
 }
 END_TEST
 
+/* TS 102 222 6.7: nothing of it can be used any more. */
+START_TEST(a_terminated_application_authenticates_nobody)
+{
+    log_in(SELECT_USIM);
+    e.uicc.fs.nodes[usim].life_cycle = FS_LCS_TERMINATED;
+    check_with(CHALLENGE, autn(1, 0, NULL), "6985");
+    check("8078000100", "6985");
+    e.uicc.fs.nodes[usim].life_cycle = FS_LCS_ACTIVATED;
+    e.uicc.fs.nodes[FS_MF].life_cycle = FS_LCS_TERMINATED; /* TERMINATE CARD USAGE */
+    check_with(CHALLENGE, autn(1, 0, NULL), "6985");
+}
+END_TEST
+
 START_TEST(without_an_application_there_is_no_authenticate)
 {
     check_with(CHALLENGE, autn(1, 0, NULL), "6D00");
@@ -513,6 +526,28 @@ START_TEST(gba_bootstraps_and_derives)
 }
 END_TEST
 
+START_TEST(a_deleted_application_leaves_no_keys)
+{
+    static const char *const kinds[] = { "aka", "sqn", "gba" };
+    char key[NVM_KEY_MAX];
+    uint8_t mask[SHA1_LEN];
+    bool found;
+
+    gba_mask(mask);
+    log_in(SELECT_USIM);
+    check_with(BOOTSTRAP, autn(1, 0, mask), "DB 08" RES "9000");
+    for (int deleted = 0; deleted < 2; deleted++) {
+        for (size_t i = 0; i < N_ELEMS(kinds); i++) {
+            snprintf(key, sizeof key, "isdp/%04x/%s/%04x", PROFILE, kinds[i], usim);
+            ck_assert_int_eq(nvm_has(e.nvm, key, &found), 0);
+            ck_assert_msg(found == (deleted == 0), "%s", key);
+        }
+        if (deleted == 0)
+            ck_assert_int_eq(fs_delete(&e.uicc.fs, e.nvm, usim), 0);
+    }
+}
+END_TEST
+
 START_TEST(gba_keeps_its_files)
 {
     static const uint8_t bp[] = { 0x6F, 0xD6 }, nl[] = { 0x6F, 0xDA };
@@ -661,6 +696,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, the_pin_is_asked_for);
     tcase_add_test(tc, the_universal_pin_can_take_its_place);
     tcase_add_test(tc, the_adf_must_be_current);
+    tcase_add_test(tc, a_terminated_application_authenticates_nobody);
     tcase_add_test(tc, without_an_application_there_is_no_authenticate);
     tcase_add_test(tc, contexts_that_are_none);
     tcase_add_test(tc, lengths_that_are_wrong);
@@ -670,6 +706,7 @@ static void add_tests(TCase *tc)
     tcase_add_test(tc, get_identity_for_nswo_is_a_nai);
     tcase_add_test(tc, get_identity_conceals_a_nai);
     tcase_add_test(tc, gba_bootstraps_and_derives);
+    tcase_add_test(tc, a_deleted_application_leaves_no_keys);
     tcase_add_test(tc, gba_keeps_its_files);
     tcase_add_test(tc, gba_of_an_isim_knows_its_impi);
     tcase_add_test(tc, gba_requests_that_are_none);

@@ -560,6 +560,53 @@ START_TEST(ends_an_application_session)
 }
 END_TEST
 
+/* TS 102 221 9.4: the PIN of the application and those that are local to it. */
+START_TEST(the_pins_of_an_application_end_with_its_session)
+{
+    expect(OPEN_ADM1, "9000");
+    expect("0028000108" VALUE_1, "9000");
+    select_telecom();
+    expect("0020008108" VALUE_2, "9000");
+    select_usim();
+    expect("002000810838383838FFFFFFFF", "9000");
+    expect("00B0870009", "0809101010325476989000");
+    expect("00A4044C07A0000000871002", "9000");
+    select_usim();
+    expect("00B0870009", "6982");
+    expect("0120000A", "6881");
+    create("82024121 83026F50 8A0105 8B036F0609 80020001 8800",
+           "9000");               /* ADM1 is verified still */
+    expect("00B0000001", "6982"); /* its own PIN is not */
+    expect("00A4080C047F106F4A", "9000");
+    expect("00B0000001", "FF9000"); /* that of a DF outside is */
+}
+END_TEST
+
+START_TEST(pins_stay_verified_while_another_channel_has_the_application)
+{
+    expect("0028000108" VALUE_1, "9000");
+    expect("0070000001", "019000");
+    expect("0070000001", "029000");
+    select_usim();
+    expect("002000810838383838FFFFFFFF", "9000");
+    expect("01A4040C0C" USIM, "9000");
+    expect("02A4040C0C" ISIM, "9000"); /* has PIN1 as well, and another local one */
+    expect("01A4044C07A0000000871002", "9000");
+    expect("00B0870009", "0809101010325476989000");
+    ck_assert_uint_eq(card.uicc.pins.n, 2);
+    expect("00A4044C07A0000000871002", "9000");
+    ck_assert_uint_eq(card.uicc.pins.n, 1); /* PIN1, for the ISIM */
+    select_usim();
+    expect("00B0870009", "0809101010325476989000");
+    expect("0070800200", "9000"); /* closing ends no verification, nor does another application */
+    expect("00A4040C06A00000055901", "9000");
+    select_usim();
+    expect("00B0870009", "0809101010325476989000");
+    expect("00A4044C07A0000000871002", "9000");
+    ck_assert_uint_eq(card.uicc.pins.n, 0);
+}
+END_TEST
+
 START_TEST(an_applet_without_files_has_no_current_ef)
 {
     select_usim();
@@ -601,7 +648,7 @@ START_TEST(deactivated_files_say_so_and_can_be_used_only_if_marked)
     expect("00A4000C026F3A", "6283");
     expect("00A40004026F3A", "6283"); /* TS 102 221 7.3.1.1.4 */
     expect("00C0000083", "6C1C");
-    expect("00C000001C", "621A*6283");
+    expect("00C000001C", "621A*9000"); /* the status of GET RESPONSE is its own */
     expect("00C0000000", "6985");
     expect("00B2010404", "6984");
     expect("00DC01040411223344", "6984");
@@ -623,9 +670,10 @@ START_TEST(terminated_files_end_for_ever)
     expect("00E60000026F3A", "6981");
     expect("00E80000025F3A", "6981");
     expect("00E80000026F3A", "9000");
-    expect("00A4000C026F3A", "6284");
+    expect("00A4000C026F3A", "6285");
     expect("00B2010404", "6985");
     expect("00440000026F3A", "6985");
+    resize("83026F3A 80020008", "6985");
     expect("00A4000C025F3A", "9000");
     expect("00A4000C024F30", "9000");
     expect("00A4030C", "9000");
@@ -633,7 +681,12 @@ START_TEST(terminated_files_end_for_ever)
     reset();
     expect("00A4080C067F105F3A4F30", "9000"); /* itself it is not terminated */
     expect("00B0000001", "6985");
-    expect("00A4080C047F105F3A", "6284");
+    expect("00A4080C047F105F3A", "6285");
+    expect(OPEN_ADM1, "9000");
+    create("82024121 83024F31 8A0105 8B032F0602 80020001 8800", "6985"); /* nothing more in it */
+    resize("83024F30 80020001", "6985");
+    expect("00040000024F30", "6985");
+    expect("00E40000024F30", "9000");
 }
 END_TEST
 
@@ -643,7 +696,7 @@ START_TEST(terminate_card_usage_ends_the_profile_only)
     expect(OPEN_ADM1, "9000");
     expect("00FE0100", "6A86");
     expect("00FE0000", "9000");
-    expect("00A4000C023F00", "6284");
+    expect("00A4000C023F00", "6285");
     expect("00A4000C022FE2", "9000");
     expect("00B0000001", "6985");
     expect("00A4040C06A00000055901", "9000");
@@ -658,6 +711,9 @@ START_TEST(a_file_that_is_not_shareable_is_current_on_one_channel)
     expect("0070000001", "019000");
     expect("01A4040C0C" USIM, "9000");
     expect("01A4000C026F78", "6985");
+    card.uicc.fs.nodes[card.sessions[0]->files.ef].sfi = 0x1A;
+    expect("01B09A0001", "6985"); /* nor by its SFI */
+    expect("00B09A0001", "FF9000");
     expect("00A4000C026F07", "9000");
     expect("01A4000C026F78", "9000");
 }
@@ -694,6 +750,17 @@ START_TEST(a_channel_opened_from_another_stands_beside_it)
     expect("03A4000C024F20", "6A82");
     expect("0170000400", "9000"); /* a named one, too */
     expect("40A4000C024F20", "9000");
+}
+END_TEST
+
+START_TEST(a_channel_opened_where_one_only_can_be_stands_at_the_mf)
+{
+    card.uicc.fs.nodes[fs_child(&card.uicc.fs, FS_MF, 0x7F10)].shareable = false;
+    expect("0070000001", "019000");
+    expect("01A4080C027F10", "9000");
+    expect("0170000001", "029000");
+    expect("82F2000000", "62*83023F00*9000");
+    expect("02A4000C027F10", "6985");
 }
 END_TEST
 
@@ -1006,6 +1073,30 @@ START_TEST(sets_data_objects)
 }
 END_TEST
 
+START_TEST(a_tag_alone_takes_its_object_away)
+{
+    select_objects();
+    expect("80DB0080047F700133", "9000");
+    expect("80DB00800181", "9000");
+    expect("80DB0080027F70", "9000");
+    expect("80CB0080015C00", "5C01829000");
+    expect("80DB0080015C", "6A80");
+    expect("80DB00000182", "6985"); /* in a first block only */
+}
+END_TEST
+
+START_TEST(what_cannot_begin_a_data_object_is_refused)
+{
+    select_objects();
+    expect("80DB008003FF0155", "6A80"); /* FF is where the objects end */
+    expect("80DB00800881858484848484 84", "6A80");
+    expect("80DB000001AA", "6985");
+    expect("80DB008007818584848484 84", "63F1"); /* it cannot be told yet */
+    expect("80DB00000184", "6A80");
+    expect("80CB0080015C00", "5C0281829000");
+}
+END_TEST
+
 /* n octets of an object of 404, from `from`, as the data of a command. */
 static const char *block_of_object(const char *header, size_t from, size_t n)
 {
@@ -1039,6 +1130,23 @@ START_TEST(a_long_object_comes_in_blocks_and_is_stored_when_it_is_whole)
         expect(block_of_object("80DB0000", 4, 250), "63F1");
     expect(block_of_object("80DB0000", 4, 24), "6A84");
     expect("80CB0080018100", "8101559000");
+}
+END_TEST
+
+START_TEST(an_object_does_not_end_in_a_file_that_cannot_be_used_any_more)
+{
+    expect(OPEN_ADM1, "9000");
+    expect("0070000001", "019000");
+    expect("01A4040C0C" USIM, "9000");
+    select_objects();
+    expect(block_of_object("80DB0080", 0, 255), "63F1");
+    expect("01040000026FCE", "9000");
+    expect(block_of_object("80DB0000", 255, 149), "6984");
+    expect("01440000026FCE", "9000");
+    expect(block_of_object("80DB0000", 255, 149), "9000");
+    expect(block_of_object("80DB0080", 0, 255), "63F1");
+    expect("01E80000026FCE", "9000");
+    expect(block_of_object("80DB0000", 255, 149), "6985");
 }
 END_TEST
 
@@ -1147,6 +1255,10 @@ START_TEST(refuses_files_that_cannot_be)
         "82024121 8A0105 8B032F0602 80020001",              /* no FID */
         "82024121 83023F00 8A0105 8B032F0602 80020001",     /* the MF's */
         "82024121 83027FFF 8A0105 8B032F0602 80020001",     /* reserved */
+        "82024121 83020000 8A0105 8B032F0602 80020001",     /* likewise */
+        "82024121 8303006F60 8A0105 8B032F0602 80020001",   /* no FID */
+        "82024121 83026F60 8A0108 8B032F0602 80020001",     /* no life cycle */
+        "82024121 83026F60 8A0102 8B032F0602 80020001",     /* nor this */
         "82024821 83026F60 8A0105 8B032F0602 80020001",     /* internal EF */
         "8202C121 83026F60 8A0105 8B032F0602 80020001",     /* reserved */
         "83026F60 8B032F0602 80020001 00",                  /* no descriptor */
@@ -1156,6 +1268,7 @@ START_TEST(refuses_files_that_cannot_be)
         "82024121 83026F60 8A010C 8B032F0602 80020001",     /* terminated */
         "820442210003 83026F60 8A0105 8B032F0602 80020004", /* half a record */
         "820442210000 83026F60 8A0105 8B032F0602 80020004", /* no record */
+        "820442210001 83026F60 8A0105 8B032F0602 800200FF", /* 255 of them */
         "82024121 83026F60 8A0105 8B032F0602 80020001 8801FF",
         "82024121 83026F60 8A0105 8B032F0602 80020001 880108", /* SFI of EF.ADN */
         "82024121 83026F60 8A0105 8B032F0602 800200",          /* cut */
@@ -1166,6 +1279,7 @@ START_TEST(refuses_files_that_cannot_be)
     for (size_t i = 0; i < N_ELEMS(wrong); i++)
         create(wrong[i], "6A80");
     create("82024121 83026F3A 8A0105 8B032F0602 80020001", "6A89");
+    create("82027821 83027F10 8A0105 8B032F0601", "6A89"); /* the DF itself */
     create("82024121 83026F60 8A0105 8B032F0602 80040001 0000", "6A84");
     expect(with_fcp("00E00100", "82024121 83026F60 8A0105 8B032F0602 80020001"), "6A86");
     expect("00A4000C026F60", "6A82");
@@ -1178,16 +1292,19 @@ END_TEST
 
 START_TEST(dfs_lie_in_each_other_up_to_a_bound)
 {
-    const char *command = with_fcp("00E00000", "82027821 83025F70 8A0105 8B032F0601");
-    int depth = 1;
+    char fcp[64];
+    int depth = 0;
 
     expect(OPEN_ADM1, "9000");
-    for (send(command); strcmp(said, "9000") == 0; send(command))
+    do {
         depth++;
+        snprintf(fcp, sizeof fcp, "82027821 83025F%02X 8A0105 8B032F0601", 0x70u + (unsigned)depth);
+        send(with_fcp("00E00000", fcp));
+    } while (strcmp(said, "9000") == 0);
     ck_assert_str_eq(said, "6A80");
     ck_assert_int_eq(depth, FS_MAX_DEPTH);
     ck_assert(!card.uicc.changed);
-    expect("80F2000000", "62*83025F70*9000"); /* still in the last one */
+    expect("80F2000000", "62*83025F77*9000"); /* still in the last one */
 }
 END_TEST
 
@@ -1254,9 +1371,37 @@ START_TEST(resizes_files)
     resize("83025F3A 80020008", "6981");
     resize("83026F3A 8003010000", "6A84");
     expect("80D401000A 6208 83026F3A 80020008", "6A86");
+    resize("83026F3A 800203F8 A503C2015A", "9000"); /* 254 records */
+    expect("00A40004026F3A00", "621A 8205422100 04FE*9000");
+    resize("83026F3A 800203FC", "6A80");
+    resize("83026F3A 80020008", "9000");
+    resize("83026F3A 80020010 A504C2021234", "9000");
+    expect("00B2040404", "123412349000");
+    resize("83026F3A 80020008", "9000");
     reset();
     select_telecom();
     expect("00A40004026F3A00", "621A 82054221000402*9000");
+}
+END_TEST
+
+START_TEST(data_objects_outlive_a_resize)
+{
+    expect(OPEN_ADM1, "9000");
+    select_usim();
+    resize("83026FCE 80020007", "6A84");
+    resize("83026FCE 800203E9", "6A84"); /* above its maximum */
+    resize("83026FCE 80020008", "9000");
+    resize("83026FCE 80020020", "9000");
+    expect("00A4000C026FCE", "9000");
+    expect("80CB0080018200", "82031122339000");
+    expect("80CB0080015C00", "5C0281829000");
+    expect("80DB00800181", "9000");
+    expect("80DB00800182", "9000");
+    select_usim();
+    resize("83026FCE 80020000", "9000"); /* nothing is reserved */
+    expect("00A4000C026FCE", "9000");
+    expect("80DB00800381 01AA", "9000");
+    expect("80CB0080018100", "8101AA9000");
 }
 END_TEST
 
@@ -1633,6 +1778,8 @@ int main(void)
     tcase_add_test(cases, walks_over_all_applications);
     tcase_add_test(cases, an_adf_has_its_server_and_no_server_is_found_by_its_aid);
     tcase_add_test(cases, ends_an_application_session);
+    tcase_add_test(cases, the_pins_of_an_application_end_with_its_session);
+    tcase_add_test(cases, pins_stay_verified_while_another_channel_has_the_application);
     tcase_add_test(cases, an_applet_without_files_has_no_current_ef);
     tcase_add_test(cases, status_tells_the_current_df);
     tcase_add_test(cases, deactivated_files_say_so_and_can_be_used_only_if_marked);
@@ -1641,6 +1788,7 @@ int main(void)
     tcase_add_test(cases, a_file_that_is_not_shareable_is_current_on_one_channel);
     tcase_add_test(cases, each_channel_stands_where_it_went);
     tcase_add_test(cases, a_channel_opened_from_another_stands_beside_it);
+    tcase_add_test(cases, a_channel_opened_where_one_only_can_be_stands_at_the_mf);
     tcase_add_test(cases, a_verified_pin_holds_on_all_channels_until_the_reset);
     tcase_add_test(cases, reads_a_transparent_ef);
     tcase_add_test(cases, names_an_ef_by_its_sfi);
@@ -1656,7 +1804,10 @@ int main(void)
     tcase_add_test(cases, increases_the_newest_record);
     tcase_add_test(cases, retrieves_data_objects);
     tcase_add_test(cases, sets_data_objects);
+    tcase_add_test(cases, a_tag_alone_takes_its_object_away);
+    tcase_add_test(cases, what_cannot_begin_a_data_object_is_refused);
     tcase_add_test(cases, a_long_object_comes_in_blocks_and_is_stored_when_it_is_whole);
+    tcase_add_test(cases, an_object_does_not_end_in_a_file_that_cannot_be_used_any_more);
     tcase_add_test(cases, a_long_object_goes_out_in_blocks);
     tcase_add_test(cases, a_proactive_command_is_told_between_blocks);
     tcase_add_test(cases, creates_files_of_each_kind);
@@ -1667,6 +1818,7 @@ int main(void)
     tcase_add_test(cases, deletes_files_and_whoever_stands_in_them_leaves);
     tcase_add_test(cases, deleting_an_application_ends_it_everywhere);
     tcase_add_test(cases, resizes_files);
+    tcase_add_test(cases, data_objects_outlive_a_resize);
     tcase_add_test(cases, what_is_not_committed_leaves_the_tree_as_it_was);
     tcase_add_test(cases, a_session_in_a_file_that_was_not_stored_goes_to_the_mf);
     tcase_add_test(cases, verifies_pins_of_the_current_context);
