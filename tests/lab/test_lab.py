@@ -18,7 +18,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from programs import (DEADLINE, EID, SELECT_ISDR, SOFTEUICC, Process, Scratch,  # noqa: E402
-                      new_card, wait_for)
+                      new_card)
 
 LAB = os.environ.get("SOFTEUICC_LAB", "softeuicc-lab")
 PROFILE = os.environ.get("SOFTEUICC_PROFILE", "operational.der")
@@ -718,7 +718,6 @@ class LabTest(unittest.TestCase):
         path = os.path.join(self.scratch.path, "ready")
         dp = self.smdp("--host", "dp.test", "--ready-file", path)
         dp.says("dp.test")
-        wait_for(lambda: os.path.exists(path), "the file, which comes behind the line")
         with open(path, encoding="utf-8") as f:
             self.assertEqual(f.read(), dp.output)
         self.assertTrue(dp.output.startswith("SM-DP+ at https://dp.test:"))
