@@ -138,6 +138,7 @@ void link_connect(struct euicc *e, struct link *l)
     enum bip_protocol protocol = l->protocol->datagram ? BIP_UDP : BIP_TCP;
 
     l->stage = LINK_CONNECTING;
+    link_start_watch(e, l);
     if (link_open_channel(l, protocol, &l->addresses[l->address], l->peer.port, false))
         return;
     if (!bip_can(&e->cat, protocol))
@@ -383,14 +384,12 @@ static bool makes_sense(const struct link *l, const struct link_request *q)
            s->path != NULL && s->path[0] == '/' && (s->how == LINK_HTTPS || q->sink == NULL);
 }
 
-static void begin_count(struct euicc *e, struct link *l)
+static void begin_count(struct link *l)
 {
     l->watch_seconds = l->network.patience != 0 ? l->network.patience : LINK_PATIENCE;
-    if (l->stage == LINK_AT_REST) {
-        if (!l->in_session)
-            l->count = (struct link_count){ 0 };
+    if (l->stage == LINK_AT_REST && !l->in_session) {
+        l->count = (struct link_count){ 0 };
         l->in_session = true;
-        link_start_watch(e, l);
     }
     l->count.requests++;
 }
@@ -426,7 +425,7 @@ enum link_outcome link_request(struct euicc *e, struct link *l, const struct lin
     l->retry_after = 0;
     l->reused = l->stage == LINK_IDLE && same;
     link_read_network(e, l);
-    begin_count(e, l);
+    begin_count(l);
     if (l->reused) {
         l->stage = LINK_EXCHANGING;
         l->protocol->begin(e, l);

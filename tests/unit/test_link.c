@@ -571,6 +571,32 @@ START_TEST(a_large_request_goes_out_whole)
 }
 END_TEST
 
+START_TEST(a_stream_goes_out_in_whole_pieces)
+{
+    enum { OTHERS = 4 }; /* flights, close_notify among them, whose last piece is short */
+    static const uint16_t sizes[] = { 0, 1024, 300 };
+
+    t.buffer_size = sizes[_i];
+    request.body = pattern_of(24000);
+    ask();
+    assert_ok("answer");
+    ck_assert_uint_eq(peers[2].request_n, 24000);
+    ck_assert_uint_le(t.commands[CAT_SEND_DATA], got.count.up / BIP_SLICE_MAX + OTHERS);
+    close_link();
+}
+END_TEST
+
+/* The watch takes over the timer of DNS. */
+START_TEST(a_session_with_a_name_starts_two_timers_and_stops_one)
+{
+    use_name();
+    ask();
+    assert_ok("answer");
+    close_link();
+    ck_assert_uint_eq(t.commands[CAT_TIMER_MANAGEMENT], 3);
+}
+END_TEST
+
 START_TEST(statuses_say_what_to_do)
 {
     static const struct {
@@ -1389,6 +1415,8 @@ int main(void)
     tcase_add_test(tc, a_sink_may_have_enough);
     tcase_add_loop_test(tc, a_body_beyond_its_bound_is_refused, 0, 4);
     tcase_add_test(tc, a_large_request_goes_out_whole);
+    tcase_add_loop_test(tc, a_stream_goes_out_in_whole_pieces, 0, 3);
+    tcase_add_test(tc, a_session_with_a_name_starts_two_timers_and_stops_one);
     tcase_add_loop_test(tc, statuses_say_what_to_do, 0, 7);
     tcase_add_loop_test(tc, what_is_no_answer_is_tried_later, 0, 6);
     tcase_add_test(tc, an_answer_may_end_with_the_connection);
