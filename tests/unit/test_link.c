@@ -964,6 +964,31 @@ START_TEST(tickets_make_the_next_connection_shorter)
 }
 END_TEST
 
+/* Else it would see it again and again. */
+START_TEST(a_server_that_breaks_off_over_a_ticket_sees_it_once)
+{
+    static const uint8_t refusal[] = { 0x15, 3, 3, 0, 2, 2, 40 },
+                         nonsense[] = { 0x16, 3, 3, 255, 255 };
+    const struct rd answer = peers[2].answers[0];
+
+    peers[2].tickets = network.tickets = true;
+    ask();
+    assert_ok("answer");
+    close_link();
+    peers[2].kind = PEER_RAW;
+    peers[2].served = 0;
+    peers[2].answers[0] =
+        _i == 0 ? rd_of(refusal, sizeof refusal) : rd_of(nonsense, sizeof nonsense);
+    fails(LINK_RETRY_LATER, "TLS");
+    peers[2].kind = PEER_HTTPS;
+    peers[2].answers[0] = answer;
+    ask();
+    assert_ok("answer");
+    ck_assert_uint_eq(peers[2].resumed, 0);
+    close_link();
+}
+END_TEST
+
 /* --- names ------------------------------------------------------------------------------------ */
 
 START_TEST(a_name_is_resolved_and_stays_so_for_the_session)
@@ -1440,6 +1465,7 @@ int main(void)
     tcase_add_loop_test(tc, the_cis_of_the_card_are_trusted, 0, 3);
     tcase_add_test(tc, trust_in_nothing_is_none);
     tcase_add_loop_test(tc, tickets_make_the_next_connection_shorter, 0, 3);
+    tcase_add_loop_test(tc, a_server_that_breaks_off_over_a_ticket_sees_it_once, 0, 2);
     tcase_add_test(tc, a_name_is_resolved_and_stays_so_for_the_session);
     tcase_add_loop_test(tc, dns_is_asked_again_and_then_given_up, 0, 5);
     tcase_add_loop_test(tc, dns_answers_that_help_nobody, 0, 3);
