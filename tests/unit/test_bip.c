@@ -1729,7 +1729,7 @@ START_TEST(refresh_comes_first)
     ck_assert(bip_close(&side->channels[0], false));
     ck_assert(cat_queue_refresh(&e.cat, CAT_PROFILE_STATE_CHANGE, NULL));
     fetch("D009 8103 000109 82028182");
-    for (int i = 0; i < 3 * CAT_PATIENCE; i++)
+    for (int i = 0; i < CAT_PATIENCE; i++)
         nothing_waits(); /* the terminal may do much before it answers */
     respond("830100");
     fetch(CLOSE_1);
