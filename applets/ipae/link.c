@@ -189,10 +189,11 @@ void link_leave(struct link *l, enum link_then then)
     l->then = then;
 }
 
-/* The server closed before it saw the request: a new connection, once. */
+/* The server closed before it saw the request, or so it seems: a new connection, once. */
 static bool may_reconnect(const struct link *l)
 {
-    return l->outcome == LINK_RETRY_LATER && l->reused && !l->replied && l->n_addresses > 0;
+    return l->outcome == LINK_RETRY_LATER && l->reused && !l->replied && l->n_addresses > 0 &&
+           (!l->q.once || tls_state(l->tls) == TLS_CLOSED);
 }
 
 static bool may_stay(const struct link *l)

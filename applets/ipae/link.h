@@ -108,6 +108,7 @@ struct link_request {
     size_t body_max;    /* of the answer; 0: LINK_BODY_MAX */
     link_sink_fn *sink; /* with HTTPS; NULL: the body is collected */
     bool close;         /* no other one will follow */
+    bool once;          /* the server must not see it twice (RFC 9110 9.2.2) */
     link_done_fn *done;
     void *ctx; /* of done and sink */
 };

@@ -471,10 +471,21 @@ static void answer(struct model_eim *m, struct rd body, struct wr *ret)
     }
 }
 
+/* AuthenticateClient and GetBoundProfilePackage, over ES9+ and over ESipa. */
+static bool may_be_seen_once(const struct fake_exchange *x)
+{
+    struct tlv t;
+
+    return strstr(x->path, "/authenticateClient") != NULL ||
+           strstr(x->path, "/getBoundProfilePackage") != NULL || message_has(x->body, "BF3B", &t) ||
+           message_has(x->body, "BF3A", &t);
+}
+
 static void serve(const struct fake_exchange *x, struct fake_reply *reply)
 {
     struct model_eim *m = NULL;
 
+    ck_assert(x->once == may_be_seen_once(x));
     if (strstr(x->path, "/es9plus/") != NULL) {
         sm_dp(x, reply);
         return;
