@@ -193,7 +193,7 @@ void link_leave(struct link *l, enum link_then then)
 static bool may_reconnect(const struct link *l)
 {
     return l->outcome == LINK_RETRY_LATER && l->reused && !l->replied && l->n_addresses > 0 &&
-           (!l->q.once || tls_state(l->tls) == TLS_CLOSED);
+           (!l->q.once || !l->asked || tls_state(l->tls) == TLS_CLOSED);
 }
 
 static bool may_stay(const struct link *l)
@@ -315,6 +315,8 @@ static int sent(struct euicc *e, void *ctx)
     l->sending = false;
     if (l->tls != NULL && l->stage != LINK_LEAVING)
         link_turn(e, l);
+    if (l->stage == LINK_EXCHANGING && l->request.n == 0 && tls_waiting(l->tls) == 0)
+        l->asked = true;
     return link_settle(e, l);
 }
 
@@ -421,7 +423,7 @@ enum link_outcome link_request(struct euicc *e, struct link *l, const struct lin
         l->n_addresses = 0;
     l->peer = peer;
     l->busy = true;
-    l->over = l->replied = l->surplus = l->whole = false;
+    l->over = l->replied = l->surplus = l->whole = l->asked = false;
     l->status = 0;
     l->retry_after = 0;
     l->reused = l->stage == LINK_IDLE && same;

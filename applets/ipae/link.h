@@ -192,6 +192,7 @@ struct link {
     struct tls *tls;
     const struct link_protocol *protocol;
     bool reused, replied, whole, surplus; /* replied: a part, whole: all; surplus: and then more */
+    bool asked;                           /* all of the request is with the terminal */
 
     struct wr request, body;
     size_t written; /* of request */
