@@ -210,6 +210,7 @@ struct link {
     struct {
         struct link_peer peer;
         struct wr octets;
+        bool broke_off; /* the handshake with it, once, for no reason that was given */
     } tickets[LINK_TICKETS];
     size_t next_ticket;
 };

@@ -150,20 +150,29 @@ static void put_ticket(struct link *l, int i)
 
     forget_ticket(octets);
     l->tickets[at].peer = l->peer;
+    l->tickets[at].broke_off = false;
     if (tls_session(l->tls, octets) != 0 || octets->n > LINK_TICKET_MAX)
         forget_ticket(octets);
     if (at == l->next_ticket)
         l->next_ticket = (at + 1) % LINK_TICKETS;
 }
 
-/* A server that breaks off over a ticket does not see it again. */
+/* A server that refuses a ticket does not see it again; when the channel ended, which may have been
+ * the network, it sees it once more. */
+static void doubt_ticket(struct link *l, int i)
+{
+    if (l->tickets[i].broke_off || tls_alert(l->tls) != TLS_NO_ALERT)
+        forget_ticket(&l->tickets[i].octets);
+    l->tickets[i].broke_off = true;
+}
+
 void link_keep_ticket(struct link *l)
 {
     enum tls_state state = tls_state(l->tls);
     int i = find_ticket(l);
 
     if (state == TLS_FAILED && l->stage == LINK_SHAKING_HANDS && i >= 0)
-        forget_ticket(&l->tickets[i].octets);
+        doubt_ticket(l, i);
     else if (l->network.tickets && state != TLS_HANDSHAKING && state != TLS_FAILED)
         put_ticket(l, i);
 }

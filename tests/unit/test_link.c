@@ -1016,6 +1016,28 @@ START_TEST(a_server_that_breaks_off_over_a_ticket_sees_it_once)
 }
 END_TEST
 
+/* It may have been the network. */
+START_TEST(a_ticket_outlives_one_link_that_is_lost)
+{
+    peers[2].tickets = network.tickets = true;
+    ask();
+    assert_ok("answer");
+    close_link();
+    for (int i = 0; i <= _i; i++) {
+        t.fault.type = CAT_RECEIVE_DATA;
+        t.fault.general = CAT_BIP_ERROR;
+        t.fault.additional = 0x02;
+        t.fault.times = 1;
+        fails(LINK_RETRY_LATER, "ended in the handshake");
+    }
+    unsigned before = peers[2].resumed;
+    ask();
+    assert_ok("answer");
+    ck_assert_uint_eq(peers[2].resumed - before, _i == 0);
+    close_link();
+}
+END_TEST
+
 /* --- names ------------------------------------------------------------------------------------ */
 
 START_TEST(a_name_is_resolved_and_stays_so_for_the_session)
@@ -1494,6 +1516,7 @@ int main(void)
     tcase_add_test(tc, trust_in_nothing_is_none);
     tcase_add_loop_test(tc, tickets_make_the_next_connection_shorter, 0, 3);
     tcase_add_loop_test(tc, a_server_that_breaks_off_over_a_ticket_sees_it_once, 0, 2);
+    tcase_add_loop_test(tc, a_ticket_outlives_one_link_that_is_lost, 0, 2);
     tcase_add_test(tc, a_name_is_resolved_and_stays_so_for_the_session);
     tcase_add_loop_test(tc, dns_is_asked_again_and_then_given_up, 0, 5);
     tcase_add_loop_test(tc, dns_answers_that_help_nobody, 0, 3);
