@@ -214,7 +214,7 @@ class Faults(unittest.TestCase):
         self.assertEqual(self.eim.work(self.number)["state"], "queued")
 
     def test_a_download_that_never_gets_through_is_told(self):
-        self.begin("--fault", "close-after=6000", protocol="coaps", indirect="no")
+        self.begin("--fault", "close-after=3500", protocol="coaps", indirect="no")
         self.assertEqual(self.skip_until_done(self.number), "failed")
 
 
