@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lab/tls_sessions.h"
 #include "os/err.h"
 
 enum {
@@ -513,6 +514,7 @@ static int set_up_dtls(struct coap_server *server, struct lab_error *e)
     const struct coap_server_config *config = &server->config;
     coap_dtls_pki_t pki = {
         .version = COAP_DTLS_PKI_SETUP_VERSION,
+        .additional_tls_setup_call_back = tls_sessions_keep_coap,
         .pki_key = {
             .key_type = COAP_PKI_KEY_ASN1,
             .key.asn1 = {

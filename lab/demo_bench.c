@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lab/demo.h"
@@ -451,6 +452,7 @@ static int make_terminal(struct demo_bench *b, struct lab_error *e)
 
     terminal_config_init(&config);
     config.device.attach_ms = ATTACH_MS;
+    config.device.date = time(NULL); /* and from here on by the clock of the story */
     config.device.poll_s = 0;
     config.base = https_events(b->https);
     config.clock = &b->run.clock;

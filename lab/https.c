@@ -20,6 +20,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include "lab/tls_sessions.h"
 #include "os/err.h"
 
 enum { N_SIGNALS = 2 };
@@ -70,6 +71,7 @@ static struct bufferevent *accept_tls(struct event_base *base, void *ctx)
     SSL *ssl = SSL_new(server->tls);
     if (ssl == NULL)
         return NULL;
+    tls_sessions_keep(ssl);
     struct bufferevent *bev = bufferevent_openssl_socket_new(
         base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
     if (bev == NULL) {
@@ -89,6 +91,12 @@ static void send_at_once(struct evhttp_request *request)
 
     if (fd >= 0)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+static void on_close(struct evhttp_connection *connection, void *unused)
+{
+    (void)unused;
+    tls_sessions_end(bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(connection)));
 }
 
 static void send_reply(const struct https_server *server, struct evhttp_request *request,
@@ -142,6 +150,7 @@ static void on_request(struct evhttp_request *request, void *ctx)
     const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
     char peer[HTTPS_PEER_LEN];
     name_peer(request, peer);
+    evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_close, NULL);
     struct https_request r = {
         .path = path,
         .protocol = evhttp_find_header(headers, "X-Admin-Protocol"),

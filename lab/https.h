@@ -1,5 +1,5 @@
 /* https.h - an HTTPS server for the lab: one event loop, requests with bodies of a bounded size,
- * an orderly end on SIGINT and SIGTERM.  The only file of the lab that includes OpenSSL. */
+ * an orderly end on SIGINT and SIGTERM. */
 #ifndef LAB_HTTPS_H
 #define LAB_HTTPS_H
 

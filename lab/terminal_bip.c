@@ -223,8 +223,7 @@ static void maybe_close(struct channel *c)
 
     if (c->fd < 0)
         return;
-    if ((faults->close_after > 0 && c->carried >= faults->close_after) ||
-        faults_hit(faults, &none, 0, 100)) {
+    if (faults_close(faults, c->carried) || faults_hit(faults, &none, 0, 100)) {
         terminal_note(c->terminal, NOTE_FAULT, c->id, "closed behind %llu octets",
                       (unsigned long long)c->carried);
         lose_link(c, "fault");

@@ -65,7 +65,13 @@ static bool drop_datagram(struct terminal_faults *f, const char *value)
 
 static bool close_after(struct terminal_faults *f, const char *value)
 {
-    return number_read(value, COUNT_MAX, &f->close_after) && f->close_after > 0;
+    char text[RULE_LEN], *times = text;
+
+    if (!copy_text(value, text, sizeof text) ||
+        !number_read(strsep(&times, ":"), COUNT_MAX, &f->close_after) || f->close_after == 0)
+        return false;
+    f->close_times = 0;
+    return times == NULL || (number_read(times, COUNT_MAX, &f->close_times) && f->close_times > 0);
 }
 
 static bool lose_response(struct terminal_faults *f, const char *value)
@@ -142,7 +148,7 @@ static const struct {
     { "drop-datagram", "N[,N...]", "lose the Nth datagram, sent or received", '=', false,
       drop_datagram },
     { "cut-datagram", NULL, "Rx buffer without datagram boundaries", 0, false, cut_datagram },
-    { "close-after", "OCTETS", "drop the link after so many octets on a channel", '=', false,
+    { "close-after", "OCTETS[:N]", "drop a link after so many octets, N times", '=', false,
       close_after },
     { "lose-response", "N[,N...]", "do not send the Nth TERMINAL RESPONSE", '=', false,
       lose_response },
@@ -202,6 +208,16 @@ uint32_t faults_random(struct terminal_faults *f, uint32_t n)
     f->state ^= f->state << 25;
     f->state ^= f->state >> 27;
     return (uint32_t)((f->state * 0x2545F4914F6CDD1Du) >> 32) % n;
+}
+
+bool faults_close(struct terminal_faults *f, uint64_t carried)
+{
+    if (f->close_after == 0 || carried < f->close_after)
+        return false;
+    if (f->close_times == 1)
+        f->close_after = 0;
+    f->close_times -= f->close_times > 0;
+    return true;
 }
 
 bool faults_hit(struct terminal_faults *f, const struct fault_list *list, unsigned long n,

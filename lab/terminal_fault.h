@@ -21,6 +21,7 @@ struct terminal_faults {
     bool refuse_has_info;
     struct fault_list drop_datagram, lose_response, nonsense, reset_at, busy_command;
     unsigned long close_after;  /* octets on one channel; 0: never */
+    unsigned long close_times;  /* left of them; 0: always */
     unsigned long late_ms;      /* each TERMINAL RESPONSE */
     unsigned long small_buffer; /* octets; 0: as asked */
     unsigned long slow;         /* octets a second; 0: as fast as it goes */
@@ -41,6 +42,9 @@ void faults_help(FILE *out);
 /* Is it the n-th one's turn?  Where faults are random, one of one_of is. */
 bool faults_hit(struct terminal_faults *f, const struct fault_list *list, unsigned long n,
                 unsigned one_of);
+
+/* Is a channel that carried so many octets closed now? */
+bool faults_close(struct terminal_faults *f, uint64_t carried);
 
 /* A number below n, from the seed. */
 uint32_t faults_random(struct terminal_faults *f, uint32_t n);

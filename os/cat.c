@@ -20,6 +20,7 @@ enum {
 
     INS_FETCH = 0x12,
     INS_TERMINAL_RESPONSE = 0x14,
+    INS_STATUS = 0xF2,
 };
 
 /* TERMINAL PROFILE (TS 102 223 5.2): octet and bit, both from 1 as there. */
@@ -247,10 +248,17 @@ static void announce_next(struct cat *c)
     c->n = w.n;
 }
 
+/* A REFRESH that was fetched, and then the terminal went back to polling. */
+static bool is_forgotten(const struct cat *c)
+{
+    return c->due->type == CAT_REFRESH && c->others > CAT_PATIENCE;
+}
+
 uint16_t cat_ending(struct cat *c)
 {
     announce_next(c);
-    return (uint16_t)(c->due != NULL && !c->fetched ? SW_PROACTIVE | c->n : SW_OK);
+    bool waits = c->due != NULL && (!c->fetched || is_forgotten(c));
+    return (uint16_t)(waits ? SW_PROACTIVE | c->n : SW_OK);
 }
 
 /* Who waits for its end may queue the next one: it is gone before. */
@@ -272,15 +280,27 @@ static int end_due(struct euicc *e, const struct cat_result *r)
     return end(e, command, r);
 }
 
+/* Counts APDUs without TERMINAL RESPONSE; true: it was one too many.  With REFRESH many files may
+ * be read first, and nobody knows whether it was done: it is offered again, and may still be
+ * answered (TS 102 223 6.4.7). */
+static bool is_lost(struct cat *c, uint8_t ins)
+{
+    bool refresh = c->due->type == CAT_REFRESH;
+
+    if (ins == INS_FETCH || ins == INS_TERMINAL_RESPONSE || (refresh && ins != INS_STATUS))
+        return false;
+    if (c->others <= CAT_PATIENCE)
+        c->others++;
+    return c->others > CAT_PATIENCE && !refresh;
+}
+
 int cat_before(struct euicc *e, uint8_t ins, bool *ret_ended)
 {
     static const struct cat_result lost = { .lost = true, .general = CAT_TERMINAL_BUSY };
     struct cat *c = &e->cat;
 
     *ret_ended = false;
-    if (!c->fetched || c->due->type == CAT_REFRESH) /* it may read many files first */
-        return 0;
-    if (ins == INS_FETCH || ins == INS_TERMINAL_RESPONSE || ++c->others <= CAT_PATIENCE)
+    if (!c->fetched || !is_lost(c, ins))
         return 0;
     trace_note(&e->trace, "command %u of type %02X is not answered: taken as busy",
                c->terminal.number, c->due->type);
@@ -402,6 +422,8 @@ int cat_fetch(struct session *s, const struct apdu *a, struct wr *rsp)
     wr_put(rsp, c->octets, c->n);
     trace_named(&s->euicc->trace, TRACE_CAT, kind_of(c->due)->name, c->octets, c->n);
     c->fetched = true;
+    if (is_forgotten(c))
+        c->others = 0;
     return 0;
 }
 

@@ -2,7 +2,8 @@
  *
  * A timer has a number from its first start until the terminal is done with it: it expired, was
  * stopped, or would not run.  Its owner may change its mind at any time; what the terminal has not
- * fetched yet says what is wanted then, and what it has is followed by another command. */
+ * fetched yet says what is wanted then, and what it has is followed by another command.  A start
+ * takes over the number of a timer that is about to be stopped: one command does both. */
 #include "os/cat.h"
 
 #include "os/ctlv.h"
@@ -91,8 +92,26 @@ static int timer_ended(struct euicc *e, void *ctx, const struct cat_result *r)
     return 0;
 }
 
+/* The terminal's timer that is to be stopped is given another value instead (TS 102 223 6.4.21). */
+static bool take_over(struct cat *c, struct cat_timer *t)
+{
+    for (size_t i = 0; i < CAT_TIMER_MAX; i++) {
+        struct cat_timer *old = c->timers[i];
+        if (old == NULL || old->wanted || !cat_withdraw(c, &old->command))
+            continue;
+        release(c, old);
+        c->timers[i] = t;
+        t->id = (uint8_t)(i + 1);
+        t->running = true;
+        return true;
+    }
+    return false;
+}
+
 static bool take_number(struct cat *c, struct cat_timer *t)
 {
+    if (take_over(c, t))
+        return true;
     for (uint8_t i = 0; i < CAT_TIMER_MAX; i++) {
         if (c->timers[i] != NULL)
             continue;

@@ -89,7 +89,8 @@ int ipae_read_network(struct euicc *e)
     return 0;
 }
 
-int ipae_exchange(struct euicc *e, const struct link_server *server, ipae_answered_fn *then)
+static int exchange(struct euicc *e, const struct link_server *server, bool once,
+                    ipae_answered_fn *then)
 {
     struct ipae *x = ipae_of(e);
 
@@ -99,6 +100,7 @@ int ipae_exchange(struct euicc *e, const struct link_server *server, ipae_answer
         .network = &x->network,
         .body = wr_view(&x->request),
         .body_max = (size_t)setting_number(&e->settings, SET_IPAE_BUFFER),
+        .once = once,
         .done = answered,
     };
     x->answered = then;
@@ -107,6 +109,16 @@ int ipae_exchange(struct euicc *e, const struct link_server *server, ipae_answer
         return 0;
     x->answered = NULL;
     return then(e, &(struct link_answer){ .outcome = outcome, .reason = "", .content_type = "" });
+}
+
+int ipae_exchange(struct euicc *e, const struct link_server *server, ipae_answered_fn *then)
+{
+    return exchange(e, server, false, then);
+}
+
+int ipae_exchange_once(struct euicc *e, const struct link_server *server, ipae_answered_fn *then)
+{
+    return exchange(e, server, true, then);
 }
 
 static int rested(struct euicc *e, void *ctx)

@@ -67,6 +67,8 @@ static int cancelled(struct euicc *e, const struct link_answer *a)
     return report(e);
 }
 
+/* A session of RSP takes each step once: repeated, it ends the download; broken off, it is begun
+ * anew. */
 static int send(struct euicc *e, enum download_step step, struct rd what, ipae_answered_fn *then)
 {
     struct ipae *x = ipae_of(e);
@@ -74,6 +76,8 @@ static int send(struct euicc *e, enum download_step step, struct rd what, ipae_a
 
     wr_clear(&x->request);
     TRY(d->way->put(e, d, step, what));
+    if (step == STEP_AUTHENTICATE || step == STEP_GET_PACKAGE)
+        return ipae_exchange_once(e, &d->server, then);
     return ipae_exchange(e, &d->server, then);
 }
 

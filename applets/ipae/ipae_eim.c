@@ -18,6 +18,7 @@
 enum {
     PACKAGES_MAX = 100, /* of one conversation */
     BAD_MAX = 8,
+    ACKS_MAX = 256, /* of one message; there are not that many results and notifications */
 
     HTTP_ERRORS = 400, /* status from here on */
 };
@@ -149,13 +150,36 @@ static int malformed(struct euicc *e, const char *what)
 
 static int next_notification(struct euicc *e);
 
+/* A result that another eIM waits for; some eIMs acknowledge numbers of their own. */
+static int is_anothers(struct euicc *e, uint64_t sequence, bool *ret)
+{
+    const struct ipae_talk *t = &ipae_of(e)->talk;
+    struct package_result result;
+    struct tlv one;
+    struct rd list;
+
+    *ret = false;
+    TRY(ipae_es10_list(e, TAG_CHOICE_2, &list));
+    while (!*ret && list.n > 0 && tlv_get(&list, &one) == 0)
+        *ret = esipa_read_package_result(one.whole, &result) == 0 && result.kind == RESULT_OK &&
+               result.seq_number == sequence && !rd_equal(result.eim_id, t->eim.id);
+    return 0;
+}
+
 /* Acknowledged results and notifications leave the eUICC. */
 static int remove_acknowledged(struct euicc *e, struct rd list)
 {
     uint64_t sequence;
+    bool others;
 
-    while (esipa_next_ack(&list, &sequence))
-        TRY(ipae_es10_remove(e, sequence));
+    for (unsigned n = 0; n < ACKS_MAX && esipa_next_ack(&list, &sequence); n++) {
+        TRY(is_anothers(e, sequence, &others));
+        if (others)
+            trace_check(&e->trace, "IPAe: result %" PRIu64 " is not for this eIM to acknowledge",
+                        sequence);
+        else
+            TRY(ipae_es10_remove(e, sequence));
+    }
     return 0;
 }
 

@@ -141,6 +141,9 @@ void ipae_listen_no_more(struct euicc *e);
 int ipae_read_network(struct euicc *e);
 /* Sends x->request; answered() follows. */
 int ipae_exchange(struct euicc *e, const struct link_server *server, ipae_answered_fn *answered);
+/* The same of what the server must not see twice. */
+int ipae_exchange_once(struct euicc *e, const struct link_server *server,
+                       ipae_answered_fn *answered);
 /* Closes the channel; closed() follows. */
 int ipae_close(struct euicc *e, ipae_closed_fn *closed);
 /* Forgets everything that is under way with a server. */

@@ -138,6 +138,7 @@ void link_connect(struct euicc *e, struct link *l)
     enum bip_protocol protocol = l->protocol->datagram ? BIP_UDP : BIP_TCP;
 
     l->stage = LINK_CONNECTING;
+    link_start_watch(e, l);
     if (link_open_channel(l, protocol, &l->addresses[l->address], l->peer.port, false))
         return;
     if (!bip_can(&e->cat, protocol))
@@ -188,10 +189,11 @@ void link_leave(struct link *l, enum link_then then)
     l->then = then;
 }
 
-/* The server closed before it saw the request: a new connection, once. */
+/* The server closed before it saw the request, or so it seems: a new connection, once. */
 static bool may_reconnect(const struct link *l)
 {
-    return l->outcome == LINK_RETRY_LATER && l->reused && !l->replied && l->n_addresses > 0;
+    return l->outcome == LINK_RETRY_LATER && l->reused && !l->replied && l->n_addresses > 0 &&
+           (!l->q.once || !l->asked || tls_state(l->tls) == TLS_CLOSED);
 }
 
 static bool may_stay(const struct link *l)
@@ -313,6 +315,8 @@ static int sent(struct euicc *e, void *ctx)
     l->sending = false;
     if (l->tls != NULL && l->stage != LINK_LEAVING)
         link_turn(e, l);
+    if (l->stage == LINK_EXCHANGING && l->request.n == 0 && tls_waiting(l->tls) == 0)
+        l->asked = true;
     return link_settle(e, l);
 }
 
@@ -383,14 +387,12 @@ static bool makes_sense(const struct link *l, const struct link_request *q)
            s->path != NULL && s->path[0] == '/' && (s->how == LINK_HTTPS || q->sink == NULL);
 }
 
-static void begin_count(struct euicc *e, struct link *l)
+static void begin_count(struct link *l)
 {
     l->watch_seconds = l->network.patience != 0 ? l->network.patience : LINK_PATIENCE;
-    if (l->stage == LINK_AT_REST) {
-        if (!l->in_session)
-            l->count = (struct link_count){ 0 };
+    if (l->stage == LINK_AT_REST && !l->in_session) {
+        l->count = (struct link_count){ 0 };
         l->in_session = true;
-        link_start_watch(e, l);
     }
     l->count.requests++;
 }
@@ -421,12 +423,12 @@ enum link_outcome link_request(struct euicc *e, struct link *l, const struct lin
         l->n_addresses = 0;
     l->peer = peer;
     l->busy = true;
-    l->over = l->replied = l->surplus = l->whole = false;
+    l->over = l->replied = l->surplus = l->whole = l->asked = false;
     l->status = 0;
     l->retry_after = 0;
     l->reused = l->stage == LINK_IDLE && same;
     link_read_network(e, l);
-    begin_count(e, l);
+    begin_count(l);
     if (l->reused) {
         l->stage = LINK_EXCHANGING;
         l->protocol->begin(e, l);

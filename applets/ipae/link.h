@@ -108,6 +108,7 @@ struct link_request {
     size_t body_max;    /* of the answer; 0: LINK_BODY_MAX */
     link_sink_fn *sink; /* with HTTPS; NULL: the body is collected */
     bool close;         /* no other one will follow */
+    bool once;          /* the server must not see it twice (RFC 9110 9.2.2) */
     link_done_fn *done;
     void *ctx; /* of done and sink */
 };
@@ -191,6 +192,7 @@ struct link {
     struct tls *tls;
     const struct link_protocol *protocol;
     bool reused, replied, whole, surplus; /* replied: a part, whole: all; surplus: and then more */
+    bool asked;                           /* all of the request is with the terminal */
 
     struct wr request, body;
     size_t written; /* of request */
@@ -208,6 +210,7 @@ struct link {
     struct {
         struct link_peer peer;
         struct wr octets;
+        bool broke_off; /* the handshake with it, once, for no reason that was given */
     } tickets[LINK_TICKETS];
     size_t next_ticket;
 };

@@ -121,12 +121,19 @@ bool link_same_peer(const struct link_peer *a, const struct link_peer *b)
 
 /* --- tickets ---------------------------------------------------------------------------------- */
 
+static int find_ticket(const struct link *l)
+{
+    for (int i = 0; l->network.tickets && i < LINK_TICKETS; i++)
+        if (link_same_peer(&l->tickets[i].peer, &l->peer))
+            return i;
+    return -1;
+}
+
 struct rd link_ticket(const struct link *l)
 {
-    for (size_t i = 0; l->network.tickets && i < LINK_TICKETS; i++)
-        if (link_same_peer(&l->tickets[i].peer, &l->peer))
-            return wr_view(&l->tickets[i].octets);
-    return rd_of(NULL, 0);
+    int i = find_ticket(l);
+
+    return i >= 0 ? wr_view(&l->tickets[i].octets) : rd_of(NULL, 0);
 }
 
 static void forget_ticket(struct wr *octets)
@@ -136,21 +143,36 @@ static void forget_ticket(struct wr *octets)
     wr_done(octets);
 }
 
-void link_keep_ticket(struct link *l)
+static void put_ticket(struct link *l, int i)
 {
-    size_t at = l->next_ticket;
-
-    if (!l->network.tickets || tls_state(l->tls) == TLS_HANDSHAKING ||
-        tls_state(l->tls) == TLS_FAILED)
-        return;
-    for (size_t i = 0; i < LINK_TICKETS; i++)
-        if (link_same_peer(&l->tickets[i].peer, &l->peer))
-            at = i;
+    size_t at = i >= 0 ? (size_t)i : l->next_ticket;
     struct wr *octets = &l->tickets[at].octets;
+
     forget_ticket(octets);
     l->tickets[at].peer = l->peer;
+    l->tickets[at].broke_off = false;
     if (tls_session(l->tls, octets) != 0 || octets->n > LINK_TICKET_MAX)
         forget_ticket(octets);
     if (at == l->next_ticket)
         l->next_ticket = (at + 1) % LINK_TICKETS;
+}
+
+/* A server that refuses a ticket does not see it again; when the channel ended, which may have been
+ * the network, it sees it once more. */
+static void doubt_ticket(struct link *l, int i)
+{
+    if (l->tickets[i].broke_off || tls_alert(l->tls) != TLS_NO_ALERT)
+        forget_ticket(&l->tickets[i].octets);
+    l->tickets[i].broke_off = true;
+}
+
+void link_keep_ticket(struct link *l)
+{
+    enum tls_state state = tls_state(l->tls);
+    int i = find_ticket(l);
+
+    if (state == TLS_FAILED && l->stage == LINK_SHAKING_HANDS && i >= 0)
+        doubt_ticket(l, i);
+    else if (l->network.tickets && state != TLS_HANDSHAKING && state != TLS_FAILED)
+        put_ticket(l, i);
 }

@@ -42,6 +42,7 @@ void link_connect(struct euicc *e, struct link *l);
 
 /* 0 stops it. */
 void link_set_timer(struct euicc *e, struct link *l, unsigned seconds);
+/* Nothing, while it runs. */
 void link_start_watch(struct euicc *e, struct link *l);
 
 /* --- link_name.c --- */

@@ -142,11 +142,21 @@ void link_turn(struct euicc *e, struct link *l)
     }
 }
 
+/* Of a stream whole SEND DATAs, and no more than the terminal takes before it sends them on. */
+static size_t write_size(const struct link *l)
+{
+    size_t n = l->bip.buffer_size < sizeof l->out ? l->bip.buffer_size : sizeof l->out;
+
+    if (l->protocol->datagram)
+        return sizeof l->out;
+    return n > BIP_SLICE_MAX ? n - n % BIP_SLICE_MAX : n;
+}
+
 void link_pump(struct euicc *e, struct link *l)
 {
     if (l->tls == NULL || l->sending || l->closing || !l->has_channel)
         return;
-    size_t n = tls_take(l->tls, l->out, sizeof l->out);
+    size_t n = tls_take(l->tls, l->out, write_size(l));
     if (n == 0)
         return;
     l->sending = bip_send(&l->bip, rd_of(l->out, n));

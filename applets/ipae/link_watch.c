@@ -41,15 +41,18 @@ static int timer_told(struct euicc *e, void *ctx, bool expired)
     return link_settle(e, l);
 }
 
+static bool runs(const struct cat_timer *t)
+{
+    return t->id != 0 && t->wanted;
+}
+
 void link_set_timer(struct euicc *e, struct link *l, unsigned seconds)
 {
-    bool runs = l->timer.id != 0 && l->timer.wanted;
-
-    if (seconds != 0 && (!runs || l->timer_runs > TOO_LONG * seconds)) {
+    if (seconds != 0 && (!runs(&l->timer) || l->timer_runs > TOO_LONG * seconds)) {
         start_timer(e, l, seconds);
         return;
     }
-    l->timer_again = runs ? seconds : 0;
+    l->timer_again = runs(&l->timer) ? seconds : 0;
     l->timer_void = seconds == 0;
 }
 
@@ -58,6 +61,8 @@ static int watch_told(struct euicc *e, void *ctx, bool expired);
 /* Without it a server that says nothing keeps the channel until the terminal ends it. */
 void link_start_watch(struct euicc *e, struct link *l)
 {
+    if (runs(&l->watch))
+        return;
     l->heard = false;
     if (!cat_timer_start(&e->cat, &l->watch, l->watch_seconds, watch_told, l))
         trace_note(&e->trace, "link to %s: without a timer", l->peer.host);

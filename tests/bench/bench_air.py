@@ -8,7 +8,9 @@ The demo counts; here its figures are set in relation:
   payload   octets of the ESipa messages themselves, without HTTP or CoAP, TLS, TCP
   air       octets in TCP segments and datagrams, DNS included
   pairs     APDU pairs, against the least that SEND DATA and RECEIVE DATA need for these octets
-            when each is as long as an APDU lets it be (TS 102 223 6.6.29, 6.6.30)
+            when each is as long as an APDU lets it be (TS 102 223 6.6.29, 6.6.30); what is above
+            it are the events that tell of data, other commands, and pieces at the end of a message
+            that are not full
 """
 
 import json
@@ -50,7 +52,8 @@ def main():
         step = steps["download"]
         least = least_pairs(step["sent"], step["received"])
         print(f"APDU pairs, a download over {binding}: {step['apdus']} pairs, least {least}, "
-              f"ratio {step['apdus'] / least:.2f} (aim 1.1)")
+              f"ratio {step['apdus'] / least:.2f} (aim 1.1); {2 * step['bipCommands']} of channels, "
+              f"{step['envelopes']} of events, the rest of timers and the date")
 
 
 if __name__ == "__main__":

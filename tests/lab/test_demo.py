@@ -90,6 +90,11 @@ class Demo(unittest.TestCase):
         self.assertEqual(handshakes("first poll"), [f"{version}, full handshake"])
         self.assertEqual(handshakes("quiet"), [f"{version}, short handshake"])
 
+    def check_quiet(self, step, octets):
+        """A day after the last one, a session is resumed without a ticket."""
+        self.assertGreater(step["deviceMilliseconds"], 86000 * 1000)
+        self.assertLess(step["sent"] + step["received"], octets)
+
     def test_over_https(self):
         told, steps = self.story()
         self.check_handshakes(steps, "TLSv1.3")
@@ -97,6 +102,7 @@ class Demo(unittest.TestCase):
         self.check_story(told, steps, "OPEN CHANNEL TCP 192.0.2.10:443")
         self.check_profile(steps)
         self.assertEqual(steps["quiet"]["links"], 2)
+        self.check_quiet(steps["quiet"], 1400)
 
     def test_over_coap(self):
         told, steps = self.story("--coap")
@@ -105,6 +111,7 @@ class Demo(unittest.TestCase):
         self.check_story(told, steps, "OPEN CHANNEL UDP 192.0.2.10:5684")
         self.check_profile(steps)
         self.assertGreater(steps["download"]["datagramsReceived"], 5)
+        self.check_quiet(steps["quiet"], 1100)
 
     def test_as_a_text_with_a_trace(self):
         trace = os.path.join(tempfile.gettempdir(), f"softeuicc-trace-{os.getpid()}")

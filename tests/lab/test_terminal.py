@@ -185,7 +185,7 @@ class Faults(unittest.TestCase):
         self.eim.stop()
 
     def test_over_https(self):
-        for rule, n in (("close-after=6000", 1), ("cut-datagram", None), ("drop-datagram=1", 1),
+        for rule, n in (("close-after=6000:2", 2), ("cut-datagram", None), ("drop-datagram=1", 1),
                         ("plain-receive", None), ("small-buffer=100", None), ("slow=8000", None),
                         ("late=5", None)):
             self.story(rule, n)
@@ -214,7 +214,7 @@ class Faults(unittest.TestCase):
         self.assertEqual(self.eim.work(self.number)["state"], "queued")
 
     def test_a_download_that_never_gets_through_is_told(self):
-        self.begin("--fault", "close-after=6000", protocol="coaps", indirect="no")
+        self.begin("--fault", "close-after=3500", protocol="coaps", indirect="no")
         self.assertEqual(self.skip_until_done(self.number), "failed")
 
 

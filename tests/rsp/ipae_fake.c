@@ -34,6 +34,7 @@ static int exchange_ended(struct euicc *e, void *ctx, const struct cat_result *r
                                      .path = q.server->path,
                                      .admin_protocol = q.server->admin_protocol,
                                      .coaps = q.server->how == LINK_COAPS,
+                                     .once = q.once,
                                      .trust = (int)q.server->trust.kind,
                                      .pinned = q.server->trust.pinned,
                                      .body = q.body,

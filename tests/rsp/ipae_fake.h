@@ -11,6 +11,7 @@
 struct fake_exchange {
     const char *host, *path, *admin_protocol;
     bool coaps;
+    bool once;
     int trust; /* enum tls_trust_kind */
     struct rd pinned;
     struct rd body;

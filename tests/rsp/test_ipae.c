@@ -471,10 +471,21 @@ static void answer(struct model_eim *m, struct rd body, struct wr *ret)
     }
 }
 
+/* AuthenticateClient and GetBoundProfilePackage, over ES9+ and over ESipa. */
+static bool may_be_seen_once(const struct fake_exchange *x)
+{
+    struct tlv t;
+
+    return strstr(x->path, "/authenticateClient") != NULL ||
+           strstr(x->path, "/getBoundProfilePackage") != NULL || message_has(x->body, "BF3B", &t) ||
+           message_has(x->body, "BF3A", &t);
+}
+
 static void serve(const struct fake_exchange *x, struct fake_reply *reply)
 {
     struct model_eim *m = NULL;
 
+    ck_assert(x->once == may_be_seen_once(x));
     if (strstr(x->path, "/es9plus/") != NULL) {
         sm_dp(x, reply);
         return;
@@ -1015,6 +1026,28 @@ START_TEST(every_eim_has_its_own_time)
     ck_assert_uint_eq(d.refreshes, 1);
     ck_assert(all_done(&d.eims[0]));
     ck_assert_int_eq(d.eims[1].change, 0);
+    close_desk();
+}
+END_TEST
+
+START_TEST(an_eim_acknowledges_no_result_of_another)
+{
+    struct model_eim *m = &d.eims[0];
+
+    open_at_work(2, INDIRECT);
+    add(m, JOB_PACKAGE, LIST);
+    m->fail_from = 2; /* its result, and once more */
+    m->fail_n = 2;
+    m->status = 500;
+    add(&d.eims[1], JOB_RAW, "BF53{ 800100 800101 800102 800103 800104 800105 800106 800107 }");
+    power_up();
+    ck_assert_uint_eq(m->results, 0);
+    ck_assert_uint_gt(d.eims[1].asked, 1);
+    m->jobs[0].done = d.eims[1].jobs[0].done = true;
+    for (int i = 0; i < 5 && m->results == 0; i++)
+        expire();
+    ck_assert_uint_gt(m->results, 0);
+    card_expect(&d.b.card, "BF2B{ A0{ 8200 } }", "BF2B{ A200 }");
     close_desk();
 }
 END_TEST
@@ -1572,6 +1605,7 @@ int main(void)
     suite_add(&s, without_service_it_falls_back_and_returns);
     suite_add(&s, back_off_grows);
     suite_add(&s, every_eim_has_its_own_time);
+    suite_add(&s, an_eim_acknowledges_no_result_of_another);
     suite_loop(&s, direct_download, 3);
     suite_loop(&s, others_are_left_alone, 5);
     suite_add(&s, a_new_device_is_told);

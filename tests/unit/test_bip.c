@@ -1461,6 +1461,60 @@ START_TEST(a_change_of_mind_before_the_terminal_knows)
 }
 END_TEST
 
+/* Of several that are to be stopped, one a start. */
+START_TEST(a_start_takes_over_a_timer_that_is_to_be_stopped)
+{
+    profile(CAN_ALL);
+    timer_runs(0, 10);
+    timer_runs(1, 10);
+    cat_timer_stop(&e.cat, &side->timers[0]);
+    cat_timer_stop(&e.cat, &side->timers[1]);
+    ck_assert(start_timer(2, 20));
+    ck_assert_uint_eq(side->timers[0].id, 0);
+    ck_assert_uint_eq(side->timers[2].id, 1);
+    fetch("D00C 8103 002701 82028182 240102");
+    if (_i == 0) {
+        respond("830100 240102 2503000000");
+        fetch("D011 8103 002700 82028182 240101 2503000002");
+        respond("830100 240101");
+        nothing_waits();
+        expire(1);
+        ck_assert_int_eq(side->timers_expired, 1);
+    } else if (_i == 1) { /* the run of before crosses with it */
+        expire(1);
+        respond("830100 240102");
+        fetch("D011 8103 002700 82028182 240101 2503000002");
+        respond("830100 240101");
+        ck_assert_int_eq(side->timers_expired, 0);
+        ck_assert(side->timers[2].running);
+    } else { /* not wanted either */
+        cat_timer_stop(&e.cat, &side->timers[2]);
+        respond("830100 240102");
+        fetch("D00C 8103 002701 82028182 240101");
+        respond("830100 240101");
+        ck_assert_uint_eq(side->timers[2].id, 0);
+        nothing_waits();
+    }
+    ck_assert_int_eq(side->timers_failed, 0);
+}
+END_TEST
+
+/* What the terminal has been told already is stopped by itself. */
+START_TEST(a_stop_on_its_way_is_not_taken_over)
+{
+    profile(CAN_ALL);
+    timer_runs(0, 10);
+    cat_timer_stop(&e.cat, &side->timers[0]);
+    fetch("D00C 8103 002701 82028182 240101");
+    ck_assert(start_timer(1, 20));
+    ck_assert_uint_eq(side->timers[1].id, 2);
+    respond("830100 240101");
+    fetch("D011 8103 002700 82028182 240102 2503000002");
+    respond("830100 240102");
+    nothing_waits();
+}
+END_TEST
+
 START_TEST(expirations_that_cross_with_commands)
 {
     struct cat_timer *t = &side->timers[0];
@@ -1675,7 +1729,7 @@ START_TEST(refresh_comes_first)
     ck_assert(bip_close(&side->channels[0], false));
     ck_assert(cat_queue_refresh(&e.cat, CAT_PROFILE_STATE_CHANGE, NULL));
     fetch("D009 8103 000109 82028182");
-    for (int i = 0; i < 3 * CAT_PATIENCE; i++)
+    for (int i = 0; i < CAT_PATIENCE; i++)
         nothing_waits(); /* the terminal may do much before it answers */
     respond("830100");
     fetch(CLOSE_1);
@@ -1737,6 +1791,8 @@ int main(void)
     tcase_add_test(cases, eight_timers_are_shared);
     tcase_add_loop_test(cases, a_timer_that_does_not_start_is_told, 0, 2);
     tcase_add_test(cases, a_change_of_mind_before_the_terminal_knows);
+    tcase_add_loop_test(cases, a_start_takes_over_a_timer_that_is_to_be_stopped, 0, 3);
+    tcase_add_test(cases, a_stop_on_its_way_is_not_taken_over);
     tcase_add_test(cases, expirations_that_cross_with_commands);
     tcase_add_test(cases, a_lost_answer_to_a_timer_is_a_failure);
     tcase_add_test(cases, local_information);

@@ -458,9 +458,35 @@ START_TEST(refresh_is_waited_for_however_long_it_takes)
     ask("80E20000 00", "01 910B");
     ask("80120000 00", REFRESH_09 "9000");
     for (int i = 0; i < 3 * CAT_PATIENCE; i++)
+        ask("00A4000C 02 3F00", "9000");
+    for (int i = 0; i < CAT_PATIENCE; i++)
         ask("80F2000C", "9000");
     ask("80140000 0C 8103010109 82028281 830100", "9000");
     ck_assert_int_eq(ended_done, 1);
+}
+END_TEST
+
+/* Offered until it is fetched again, and answered at any time. */
+START_TEST(a_refresh_that_the_terminal_forgot_is_offered_again)
+{
+    ask(PROFILE_BOTH, "9000");
+    select_it();
+    ask("80E20000 00", "01 910B");
+    for (int times = 0; times < 2; times++) {
+        ask("80120000 00", REFRESH_09 "9000");
+        for (int i = 0; i < CAT_PATIENCE; i++)
+            ask("80F2000C", "9000");
+        ask("80F2000C", "910B");
+        ask("00A4000C 02 3F00", "910B");
+    }
+    if (_i == 1) {
+        ask("80120000 00", REFRESH_09 "9000");
+        ask("80F2000C", "9000");
+    }
+    ck_assert_int_eq(ended, 0);
+    ask("80140000 0C 8103010109 82028281 830100", "9000");
+    ck_assert_int_eq(ended_done, 1);
+    ask("80F2000C", "9000");
 }
 END_TEST
 
@@ -507,6 +533,7 @@ int main(void)
     tcase_add_test(cases, the_queue_is_bounded);
     tcase_add_loop_test(cases, what_nobody_answers_ends_after_thirty_other_commands, 0, 3);
     tcase_add_test(cases, refresh_is_waited_for_however_long_it_takes);
+    tcase_add_loop_test(cases, a_refresh_that_the_terminal_forgot_is_offered_again, 0, 2);
     tcase_add_test(cases, numbers_begin_again_after_fe);
     suite_add_tcase(suite, cases);
     return suite_status(suite);

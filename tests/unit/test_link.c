@@ -455,6 +455,33 @@ START_TEST(a_server_that_closes_when_the_request_comes_is_connected_anew_once)
 }
 END_TEST
 
+/* Unless the server says so, nobody knows whether it saw what was sent. */
+START_TEST(what_may_be_seen_once_is_not_sent_twice)
+{
+    ask();
+    assert_ok("answer");
+    request.once = true;
+    request.body = pattern_of(1000);
+    if (_i < 2) {
+        peers[2].close_early = true;
+        peers[2].cut = _i == 1;
+    } else { /* "channel closed", at the first piece or at the last one */
+        t.fault.type = CAT_SEND_DATA;
+        t.fault.general = CAT_BIP_ERROR;
+        t.fault.additional = 0x02;
+        t.fault.skip = _i == 2 ? 0 : 3;
+        t.fault.times = 1;
+    }
+    ask();
+    if (_i != 1)
+        assert_ok("answer");
+    else
+        assert_outcome(LINK_RETRY_LATER, "close_notify");
+    ck_assert_uint_eq(peers[2].connections, _i != 1 ? 2 : 1);
+    close_link();
+}
+END_TEST
+
 START_TEST(another_server_takes_a_connection_of_its_own)
 {
     struct link_server second = server;
@@ -568,6 +595,32 @@ START_TEST(a_large_request_goes_out_whole)
     ck_assert_uint_eq(peers[2].request_n, 40000);
     ck_assert_mem_eq(peers[2].request, pattern, 40000);
     close_link();
+}
+END_TEST
+
+START_TEST(a_stream_goes_out_in_whole_pieces)
+{
+    enum { OTHERS = 4 }; /* flights, close_notify among them, whose last piece is short */
+    static const uint16_t sizes[] = { 0, 1024, 300 };
+
+    t.buffer_size = sizes[_i];
+    request.body = pattern_of(24000);
+    ask();
+    assert_ok("answer");
+    ck_assert_uint_eq(peers[2].request_n, 24000);
+    ck_assert_uint_le(t.commands[CAT_SEND_DATA], got.count.up / BIP_SLICE_MAX + OTHERS);
+    close_link();
+}
+END_TEST
+
+/* The watch takes over the timer of DNS. */
+START_TEST(a_session_with_a_name_starts_two_timers_and_stops_one)
+{
+    use_name();
+    ask();
+    assert_ok("answer");
+    close_link();
+    ck_assert_uint_eq(t.commands[CAT_TIMER_MANAGEMENT], 3);
 }
 END_TEST
 
@@ -934,6 +987,53 @@ START_TEST(tickets_make_the_next_connection_shorter)
     ck_assert_uint_eq(peers[2].resumed, 1);
     ck_assert_uint_lt(got.count.up + got.count.down, first);
     printf("resumed: %u octets instead of %u\n", got.count.up + got.count.down, first);
+    close_link();
+}
+END_TEST
+
+/* Else it would see it again and again. */
+START_TEST(a_server_that_breaks_off_over_a_ticket_sees_it_once)
+{
+    static const uint8_t refusal[] = { 0x15, 3, 3, 0, 2, 2, 40 },
+                         nonsense[] = { 0x16, 3, 3, 255, 255 };
+    const struct rd answer = peers[2].answers[0];
+
+    peers[2].tickets = network.tickets = true;
+    ask();
+    assert_ok("answer");
+    close_link();
+    peers[2].kind = PEER_RAW;
+    peers[2].served = 0;
+    peers[2].answers[0] =
+        _i == 0 ? rd_of(refusal, sizeof refusal) : rd_of(nonsense, sizeof nonsense);
+    fails(LINK_RETRY_LATER, "TLS");
+    peers[2].kind = PEER_HTTPS;
+    peers[2].answers[0] = answer;
+    ask();
+    assert_ok("answer");
+    ck_assert_uint_eq(peers[2].resumed, 0);
+    close_link();
+}
+END_TEST
+
+/* It may have been the network. */
+START_TEST(a_ticket_outlives_one_link_that_is_lost)
+{
+    peers[2].tickets = network.tickets = true;
+    ask();
+    assert_ok("answer");
+    close_link();
+    for (int i = 0; i <= _i; i++) {
+        t.fault.type = CAT_RECEIVE_DATA;
+        t.fault.general = CAT_BIP_ERROR;
+        t.fault.additional = 0x02;
+        t.fault.times = 1;
+        fails(LINK_RETRY_LATER, "ended in the handshake");
+    }
+    unsigned before = peers[2].resumed;
+    ask();
+    assert_ok("answer");
+    ck_assert_uint_eq(peers[2].resumed - before, _i == 0);
     close_link();
 }
 END_TEST
@@ -1382,6 +1482,7 @@ int main(void)
     tcase_add_loop_test(tc, a_server_that_closed_meanwhile_is_connected_anew, 0, 2);
     tcase_add_loop_test(tc, a_server_that_closes_when_the_request_comes_is_connected_anew_once, 0,
                         2);
+    tcase_add_loop_test(tc, what_may_be_seen_once_is_not_sent_twice, 0, 4);
     tcase_add_test(tc, another_server_takes_a_connection_of_its_own);
     tcase_add_test(tc, a_connection_is_not_reused_under_another_trust);
     tcase_add_test(tc, a_connection_that_idles_is_closed_some_time);
@@ -1389,6 +1490,8 @@ int main(void)
     tcase_add_test(tc, a_sink_may_have_enough);
     tcase_add_loop_test(tc, a_body_beyond_its_bound_is_refused, 0, 4);
     tcase_add_test(tc, a_large_request_goes_out_whole);
+    tcase_add_loop_test(tc, a_stream_goes_out_in_whole_pieces, 0, 3);
+    tcase_add_test(tc, a_session_with_a_name_starts_two_timers_and_stops_one);
     tcase_add_loop_test(tc, statuses_say_what_to_do, 0, 7);
     tcase_add_loop_test(tc, what_is_no_answer_is_tried_later, 0, 6);
     tcase_add_test(tc, an_answer_may_end_with_the_connection);
@@ -1412,6 +1515,8 @@ int main(void)
     tcase_add_loop_test(tc, the_cis_of_the_card_are_trusted, 0, 3);
     tcase_add_test(tc, trust_in_nothing_is_none);
     tcase_add_loop_test(tc, tickets_make_the_next_connection_shorter, 0, 3);
+    tcase_add_loop_test(tc, a_server_that_breaks_off_over_a_ticket_sees_it_once, 0, 2);
+    tcase_add_loop_test(tc, a_ticket_outlives_one_link_that_is_lost, 0, 2);
     tcase_add_test(tc, a_name_is_resolved_and_stays_so_for_the_session);
     tcase_add_loop_test(tc, dns_is_asked_again_and_then_given_up, 0, 5);
     tcase_add_loop_test(tc, dns_answers_that_help_nobody, 0, 3);

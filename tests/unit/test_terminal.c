@@ -1133,22 +1133,12 @@ END_TEST
 START_TEST(fault_rules_are_read_strictly)
 {
     static const char *const good[] = {
-        "no-service",
-        "no-service@3",
-        "refuse-open=3A:01",
-        "refuse-open=30",
-        "drop-datagram=1,2",
-        "cut-datagram",
-        "close-after=1",
-        "lose-response=1",
-        "late=0",
-        "nonsense=2",
-        "reset-at=9",
-        "small-buffer=1",
-        "slow=100",
-        "seed=0",
-        "busy=4",
-        "plain-receive",
+        "no-service",     "no-service@3",      "refuse-open=3A:01",
+        "refuse-open=30", "drop-datagram=1,2", "cut-datagram",
+        "close-after=1",  "close-after=1:2",   "lose-response=1",
+        "late=0",         "nonsense=2",        "reset-at=9",
+        "small-buffer=1", "slow=100",          "seed=0",
+        "busy=4",         "plain-receive",
     };
     static const char *const bad[] = {
         "",
@@ -1163,6 +1153,8 @@ START_TEST(fault_rules_are_read_strictly)
         "cut-datagram=1",
         "reset-at",
         "close-after=1x",
+        "close-after=1:0",
+        "close-after=1:",
         "service",
         "seed=",
         "small-buffer=70000",
@@ -1317,6 +1309,20 @@ START_TEST(fault_close_after)
     ck_hex(last_envelope(b), "80C200000D D60B 99010A 82028281 B8020105");
     close(peer);
     bench_free(b);
+}
+END_TEST
+
+START_TEST(fault_close_after_so_often)
+{
+    struct terminal_faults f;
+    struct lab_error e;
+
+    faults_init(&f);
+    ck_assert_int_eq(faults_add(&f, _i == 0 ? "close-after=5" : "close-after=5:2", &e), 0);
+    ck_assert(!faults_close(&f, 4));
+    for (int i = 0; i < 2; i++)
+        ck_assert(faults_close(&f, 5));
+    ck_assert(faults_close(&f, 9) == (_i == 0));
 }
 END_TEST
 
@@ -1756,6 +1762,7 @@ int main(void)
     tcase_add_test(t, fault_reset_at);
     tcase_add_test(t, fault_drop_datagram);
     tcase_add_test(t, fault_close_after);
+    tcase_add_loop_test(t, fault_close_after_so_often, 0, 2);
     tcase_add_test(t, fault_slow);
     tcase_add_test(t, the_same_seed_makes_the_same_faults);
     tcase_add_test(t, commands_that_are_cut_or_damaged_do_no_harm);
