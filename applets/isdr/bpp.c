@@ -376,6 +376,18 @@ static int spend(const struct euicc *e, struct bpp *b, size_t n)
     return 0;
 }
 
+/* The next stage's container is awaited.  A package that is over before it lacks the first one that
+ * is not optional. */
+static int next_stage(const struct euicc *e, struct bpp *b)
+{
+    b->stage++;
+    if (b->total_left > 0)
+        return 0;
+    if (stages[b->stage].optional)
+        b->stage++;
+    return why(e, BSP_STRUCTURE, "the package ends before its profile elements", "SGP.22 2.5.3");
+}
+
 /* BF36's header, then the whole of BF23. */
 static int take_opening(struct euicc *e, struct bpp *b, struct rd *in)
 {
@@ -395,9 +407,8 @@ static int take_opening(struct euicc *e, struct bpp *b, struct rd *in)
     b->total_left = len;
     TRY(spend(e, b, isc.whole.n));
     TRY(initialise_secure_channel(e, b, isc.value));
-    b->stage = STAGE_CONFIGURE;
     *in = at;
-    return 0;
+    return next_stage(e, b);
 }
 
 /* A package that begins again within a package (SGP.22 5.5.1): it is that what is refused. */
@@ -442,10 +453,8 @@ static int end_container(struct euicc *e, struct bpp *b)
     if (!row->as_it_comes)
         TRY(row->run(e, b, wr_view(&b->command)));
     wr_clear(&b->command);
-    if (b->stage != STAGE_ELEMENTS) {
-        b->stage++;
-        return 0;
-    }
+    if (b->stage != STAGE_ELEMENTS)
+        return next_stage(e, b);
     if (b->total_left > 0)
         return why(e, BSP_STRUCTURE, "the package is longer than its containers", "SGP.22 2.5.3");
     return upp_reason(e, upp_finish(b->upp));
