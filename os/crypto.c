@@ -314,20 +314,22 @@ int hmac_sha256(struct crypto *c, struct rd key, struct rd data, uint8_t ret[SHA
 int kdf_x963(struct crypto *c, struct rd secret, struct rd shared_info, uint8_t *ret, size_t n)
 {
     uint8_t block[SHA256_LEN];
+    int err = 0;
 
-    for (uint32_t counter = 1; n > 0; counter++) {
+    for (uint32_t counter = 1; err == 0 && n > 0; counter++) {
         const uint8_t number[] = { (uint8_t)(counter >> 24), (uint8_t)(counter >> 16),
                                    (uint8_t)(counter >> 8), (uint8_t)counter };
         const struct rd parts[] = { secret, rd_of(number, sizeof number), shared_info };
         size_t now = n < sizeof block ? n : sizeof block;
 
-        TRY(crypto_sha256(c, parts, N_ELEMS(parts), block));
-        memcpy(ret, block, now);
+        err = crypto_sha256(c, parts, N_ELEMS(parts), block);
+        if (err == 0)
+            memcpy(ret, block, now);
         ret += now;
         n -= now;
     }
     crypto_wipe(block, sizeof block);
-    return 0;
+    return err;
 }
 
 /* --- keys ----------------------------------------------------------------------------------- */
@@ -944,13 +946,14 @@ int aes128_ctr(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
                const uint8_t counter[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *ret)
 {
     uint8_t block[AES_BLOCK], stream[AES_BLOCK];
+    int err = 0;
 
     memcpy(block, counter, sizeof block);
-    while (n > 0) {
+    while (err == 0 && n > 0) {
         size_t now = n < sizeof stream ? n : sizeof stream;
 
-        TRY(aes128_encrypt_block(c, key, block, stream));
-        for (size_t i = 0; i < now; i++)
+        err = aes128_encrypt_block(c, key, block, stream);
+        for (size_t i = 0; err == 0 && i < now; i++)
             ret[i] = in[i] ^ stream[i];
         for (size_t i = sizeof block; i-- > 0 && ++block[i] == 0;)
             ;
@@ -959,7 +962,7 @@ int aes128_ctr(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
         n -= now;
     }
     crypto_wipe(stream, sizeof stream);
-    return 0;
+    return err;
 }
 
 int aes128_cmac(struct crypto *c, const uint8_t key[AES128_KEY_LEN], const struct rd *parts,

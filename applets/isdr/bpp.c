@@ -341,7 +341,7 @@ static struct bpp *bpp_new(void)
     if (b == NULL)
         return NULL;
     wr_init_heap(&b->pending, PENDING_MAX);
-    wr_init_heap(&b->command, COMMAND_MAX);
+    wr_init_secret(&b->command, COMMAND_MAX);
     wr_init_heap(&b->metadata, COMMAND_MAX);
     wr_init_heap(&b->dp_proprietary, DP_PROPRIETARY_MAX);
     return b;
