@@ -594,7 +594,6 @@ static int succeed(struct euicc *e, struct wr *rsp)
     uint8_t octets[1024];
     struct wr response;
     struct profile p;
-    bool found;
 
     r.index = b->index;
     TRY(profile_add(e, r.index, &new));
@@ -605,11 +604,10 @@ static int succeed(struct euicc *e, struct wr *rsp)
     TRY(otpk_drop(e, rs->otsk));
     TRY(nvm_del(e->nvm, KEY_INSTALLING));
     TRY(notification_add_result(e, &r, rsp));
-    TRY(profile_load(e, r.index, &p, &found));
-    int err = found ? notification_add_event(e, &p, EVENT_INSTALL, r.address) : ERR_BUG;
+    TRY(profile_get(e, r.index, &p));
+    int err = notification_add_event(e, &p, EVENT_INSTALL, r.address);
     profile_done(&p);
-    if (err != 0)
-        return err;
+    TRY(err);
     remember_finished(isdr_state(e), r.index);
     rsp_end(rs);
     return 0;

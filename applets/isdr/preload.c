@@ -311,12 +311,11 @@ static const char *interpret(struct euicc *e, struct rd package, struct rd iccid
 static int put_state(struct euicc *e, uint16_t index, const struct wanted *w)
 {
     struct profile_switch now;
-    struct profile p = { 0 };
-    bool found;
+    struct profile p;
 
     if (w->nickname.n > 0) {
-        TRY(profile_load(e, index, &p, &found));
-        int err = found ? profile_set_nickname(e, &p, w->nickname) : ERR_BUG;
+        TRY(profile_get(e, index, &p));
+        int err = profile_set_nickname(e, &p, w->nickname);
         profile_done(&p);
         TRY(err);
     }
@@ -329,8 +328,8 @@ static int put_state(struct euicc *e, uint16_t index, const struct wanted *w)
     }
     if (!(w->bits & WORD_FALLBACK))
         return 0;
-    TRY(profile_load(e, index, &p, &found));
-    int result = found ? fallback_set(e, &p, (struct fallback_states){ &now, &now }) : ERR_BUG;
+    TRY(profile_get(e, index, &p));
+    int result = fallback_set(e, &p, (struct fallback_states){ &now, &now });
     profile_done(&p);
     return result;
 }

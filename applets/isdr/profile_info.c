@@ -144,11 +144,8 @@ static int put_one(struct euicc *e, const struct info_request *r, const struct i
                    uint16_t index, struct wr *rsp)
 {
     struct profile p;
-    bool found;
 
-    TRY(profile_load(e, index, &p, &found));
-    if (!found)
-        return ERR_BUG;
+    TRY(profile_get(e, index, &p));
     if (!r->by_class || p.profile_class == r->profile_class)
         put_info(r, &p, state, rsp);
     profile_done(&p);

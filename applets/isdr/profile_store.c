@@ -128,9 +128,30 @@ int profile_load(struct euicc *e, uint16_t index, struct profile *ret, bool *ret
     return 0;
 }
 
+int profile_get(struct euicc *e, uint16_t index, struct profile *ret)
+{
+    bool found;
+
+    TRY(profile_load(e, index, ret, &found));
+    return found ? 0 : FAULT(&e->trace, ERR_BUG, "there is no profile %04X", index);
+}
+
 void profile_done(struct profile *p)
 {
     wr_done(&p->object);
+}
+
+int profile_is_test(struct euicc *e, uint16_t index, bool *ret)
+{
+    struct profile p;
+
+    *ret = false;
+    if (index == NO_PROFILE)
+        return 0;
+    TRY(profile_get(e, index, &p));
+    *ret = p.profile_class == CLASS_TEST;
+    profile_done(&p);
+    return 0;
 }
 
 static int store_record(struct euicc *e, const struct profile *p)
@@ -224,15 +245,13 @@ int profile_find_emergency(struct euicc *e, uint16_t *ret_index)
 {
     uint16_t index = NO_PROFILE;
     struct profile p;
-    bool found;
+    bool found = false;
 
     do {
         TRY(profile_next(e, &index));
         if (index == NO_PROFILE)
             break;
-        TRY(profile_load(e, index, &p, &found));
-        if (!found)
-            return ERR_BUG;
+        TRY(profile_get(e, index, &p));
         found = p.is_emergency;
         profile_done(&p);
     } while (!found);
@@ -382,12 +401,9 @@ int profile_update_metadata(struct euicc *e, const struct profile *p, struct rd 
 int profile_take_room(struct euicc *e, int64_t octets)
 {
     struct profile p;
-    bool found;
     int err = 0;
 
-    TRY(profile_load(e, e->uicc.mounted, &p, &found));
-    if (!found)
-        return ERR_BUG;
+    TRY(profile_get(e, e->uicc.mounted, &p));
     uint64_t before = p.size;
     if (octets < 0 && (uint64_t)-octets > before)
         err = FAULT(&e->trace, ERR_NVM, "the size of profile %04X is wrong", p.index);

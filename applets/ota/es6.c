@@ -107,13 +107,10 @@ static int update(struct euicc *e, const struct profile *p, struct rd body)
 int es6_update_metadata(struct euicc *e, uint16_t profile, struct rd body)
 {
     struct profile p;
-    bool found;
 
     if (!tlv_all_whole(body))
         return refuse(e, SW_WRONG_DATA, "its fields are broken");
-    TRY(profile_load(e, profile, &p, &found));
-    if (!found)
-        return ERR_BUG;
+    TRY(profile_get(e, profile, &p));
     int result = update(e, &p, body);
     profile_done(&p);
     if (result == 0)
