@@ -53,7 +53,6 @@ enum {
     TAG_SECOND_87 = 0xA2,
     TAG_86 = 0xA3,
     TAG_CRT = 0xA6,
-    TAG_DP_PROPRIETARY = 0xB8,
 
     INSTALL_BOUND_PROFILE_PACKAGE = 1, /* RemoteOpId */
     KEY_TYPE_AES = 0x88,

@@ -2,9 +2,8 @@
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdr/eim.h"
 #include "applets/isdr/es10.h"
+#include "applets/isdr/metadata.h"
 #include "applets/isdr/profile_state.h"
-
-enum { TAG_NICKNAME = 0x90 };
 
 /* --- EnableProfile, DisableProfile, DeleteProfile (SGP.22 5.7.16 to 5.7.18) --- */
 

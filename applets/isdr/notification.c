@@ -8,6 +8,7 @@
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/iot.h"
+#include "applets/isdr/metadata.h"
 #include "applets/isdr/package_result.h"
 #include "applets/isdr/rollback.h"
 
@@ -15,8 +16,7 @@ enum {
     TAG_PROFILE_INSTALLATION_RESULT = 0xBF37,
     TAG_PROFILE_INSTALLATION_RESULT_DATA = 0xBF27,
     TAG_NOTIFICATION_METADATA = 0xBF2F,
-    TAG_NOTIFICATION_CONFIGURATION = 0xB6, /* in the profile's metadata */
-    NOTIFICATION_MAX = 8192,               /* octets of one */
+    NOTIFICATION_MAX = 8192, /* octets of one */
 };
 
 #define KEY_PREFIX   "isdr/notification/"

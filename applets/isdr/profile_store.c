@@ -5,21 +5,15 @@
 #include <string.h>
 
 #include "applets/isdr/es10.h"
+#include "applets/isdr/metadata.h"
 #include "os/tlv.h"
 
 enum {
-    /* Fields of the record. */
+    /* Fields of the record, beside TAG_NICKNAME and TAG_DP_PROPRIETARY. */
     TAG_METADATA = 0xBF25, /* StoreMetadataRequest */
-    TAG_DP_PROPRIETARY = 0xB8,
-    TAG_NICKNAME = 0x90,
     TAG_RECORD_CI = 0xC0,
     TAG_RECORD_SIZE = 0xC1,
     TAG_RECORD_PRELOADED = 0xC2,
-
-    TAG_PROFILE_CLASS = 0x95,
-    TAG_PPRS = 0x99,
-    TAG_ECALL_INDICATION = 0x9F7B,
-    TAG_FALLBACK_ALLOWED = 0x9F67,
 
     /* Fields of isdr/switch. */
     TAG_RETURNS = 0x80,
