@@ -87,7 +87,7 @@ struct result_name {
 int es10_refuse(const struct euicc *e, const char *function, const struct result_name *names,
                 size_t n_names, int code, const char *why, const char *clause);
 
-/* Is this tag in a tag list (5C), which is tags of up to three octets one after the other? */
+/* Is this tag in a tag list (5C)? */
 bool es10_list_has(struct rd list, uint32_t tag);
 
 /* A response that is nothing but a result code: TAG { inner code }. */

@@ -57,20 +57,11 @@ struct info_request {
 
 bool es10_list_has(struct rd list, uint32_t tag)
 {
-    while (list.n > 0) {
-        uint32_t one = list.p[0];
-        size_t n = 1;
-        if ((one & 0x1F) == 0x1F)
-            do {
-                if (n == list.n)
-                    return false;
-                one = one << 8 | list.p[n];
-            } while ((list.p[n++] & 0x80) && n < 4);
+    uint32_t one;
+
+    while (tlv_tag(&list, &one) == 0)
         if (one == tag)
             return true;
-        list.p += n;
-        list.n -= n;
-    }
     return false;
 }
 
