@@ -100,11 +100,6 @@ const char *curve_name(enum curve curve)
     return curves[known(curve) ? curve : CURVE_UNKNOWN].name;
 }
 
-struct rd curve_oid(enum curve curve)
-{
-    return curves[known(curve) ? curve : CURVE_UNKNOWN].oid;
-}
-
 enum curve curve_of_oid(struct rd oid)
 {
     if (rd_equal(oid, curves[CURVE_P256].oid))
@@ -635,11 +630,6 @@ void ec_key_point(const struct ec_key *k, uint8_t ret[EC_POINT_LEN])
     memcpy(ret, k->point, EC_POINT_LEN);
 }
 
-EVP_PKEY *ec_key_pkey(const struct ec_key *k)
-{
-    return k->pkey;
-}
-
 void ec_key_free(struct ec_key **k)
 {
     if (*k == NULL)
@@ -745,11 +735,6 @@ enum curve ec_pub_curve(const struct ec_pub *k)
 void ec_pub_point(const struct ec_pub *k, uint8_t ret[EC_POINT_LEN])
 {
     memcpy(ret, k->point, EC_POINT_LEN);
-}
-
-EVP_PKEY *ec_pub_pkey(const struct ec_pub *k)
-{
-    return k->pkey;
 }
 
 void ec_pub_free(struct ec_pub **k)

@@ -65,10 +65,10 @@ static bool hex_octets(struct rd text, struct wr *ret)
     if (text.n % 2 != 0)
         return false;
     for (size_t i = 0; i < text.n; i += 2) {
-        int high = hex_digit((char)text.p[i]), low = hex_digit((char)text.p[i + 1]);
-        if (high < 0 || low < 0)
+        int octet = hex_octet((const char *)text.p + i);
+        if (octet < 0)
             return false;
-        wr_put_u8(ret, (uint8_t)(high << 4 | low));
+        wr_put_u8(ret, (uint8_t)octet);
     }
     return wr_failed(ret) == 0;
 }
