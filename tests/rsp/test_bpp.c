@@ -12,6 +12,7 @@
 #include "asn1/der.h"
 #include "os/err.h"
 #include "tests/rsp/bench.h"
+#include "tests/testlib/hex.h"
 #include "tests/testlib/suite.h"
 
 enum { /* BppCommandId */
@@ -963,7 +964,7 @@ START_TEST(data_behind_the_package_in_the_same_piece_is_a_structure_error)
     uint64_t room = card_free_memory(&b.card);
     bench_reach_prepared(&b);
     server_bind(&b.server, &(struct bpp_plan){ .ppk = false }, &b.bpp);
-    message_put_hex(&b.bpp, "8600");
+    hex_put(&b.bpp, "8600");
     ck_assert(bench_load(&b, IN_ONE_PIECE));
     assert_refused(&b, &row, 0, room);
     bench_download(&b, 1);
