@@ -20,6 +20,8 @@ static int load(struct euicc *e, struct wr *list)
 
     wr_init_secret(list, LIST_MAX);
     int err = nvm_get(e->nvm, KEY_OTPK, list, &found);
+    if (err == 0)
+        err = wr_failed(list); /* half a list would be stored as all of it */
     if (err != 0)
         wr_done(list);
     return err;

@@ -678,6 +678,17 @@ void server_metadata(struct rd upp, struct wr *ret)
     tlv_close(ret, m);
 }
 
+void server_put_load_crl(struct rd crl, struct wr *ret)
+{
+    struct tlv t;
+
+    ck_assert_int_eq(tlv_get(&crl, &t), 0);
+    wr_clear(ret);
+    struct wr_mark m = tlv_open(ret, 0xBF35);
+    tlv_put(ret, 0xA0, t.value);
+    tlv_close(ret, m);
+}
+
 void server_profile(unsigned digit, struct wr *ret_upp, struct wr *ret_metadata)
 {
     struct wr iccid, header;
