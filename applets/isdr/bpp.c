@@ -543,7 +543,7 @@ static struct installation_result result_of(const struct rsp_session *rs)
     return r;
 }
 
-/* Nothing of the profile stays; the result tells why. */
+/* Nothing of the profile stays, since nothing of it is stored yet; the result tells why. */
 static int fail(struct euicc *e, int reason, struct wr *rsp)
 {
     struct rsp_session *rs = &isdr_state(e)->rsp;
@@ -558,7 +558,6 @@ static int fail(struct euicc *e, int reason, struct wr *rsp)
         upp_response(rs->bpp->upp, &response);
         r.sima_response = wr_view(&response);
     }
-    nvm_abort(e->nvm);
     if (is_permanent(reason))
         TRY(otpk_drop(e, rs->otsk));
     TRY(nvm_del(e->nvm, KEY_INSTALLING));

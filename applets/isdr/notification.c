@@ -361,6 +361,7 @@ int es10b_retrieve_notifications_list(struct session *s, struct rd body, struct 
 {
     struct filter f = { 0 };
     enum package_results results;
+    size_t before = rsp->n;
     bool found = false;
 
     TRY(read_criteria(s->euicc, body, &f, &results));
@@ -370,7 +371,7 @@ int es10b_retrieve_notifications_list(struct session *s, struct rd body, struct 
         TRY(put_results(s->euicc, &f, rsp, &found));
     if (found)
         return 0;
-    wr_clear(rsp);
+    rsp->n = before;
     return put_list(s->euicc, TAG_RETRIEVE_NOTIFICATIONS_LIST, &f, true, rsp);
 }
 
