@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "os/crypto.h"
 #include "os/err.h"
 
 enum { FIRST_GROWTH = 256 };
@@ -69,7 +68,7 @@ void wr_init_secret(struct wr *w, size_t max)
 static void wipe(struct wr *w)
 {
     if (w->secret && w->p != NULL)
-        crypto_wipe(w->p, w->size);
+        explicit_bzero(w->p, w->size);
 }
 
 void wr_done(struct wr *w)
