@@ -445,7 +445,7 @@ int der_decode_report(const asn_TYPE_descriptor_t *type, const uint8_t *p, size_
     if (r == 0)
         r = decode_regular(type, c.out, c.n, ret);
     /* Keys of a profile pass through here. */
-    explicit_bzero(c.out, c.n);
+    explicit_bzero(c.out, n); /* the copy may have shrunk from there */
     free(c.out);
     return r;
 }

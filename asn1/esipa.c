@@ -364,14 +364,14 @@ static uint32_t wanted_by(uint32_t tag, enum esipa_version version)
     return 0;
 }
 
-/* Tags one after the other, no lengths. */
 static void read_tag_list(struct rd list, enum esipa_version version, struct data_request *d)
 {
-    for (size_t i = 0; i < list.n; i++) {
-        uint32_t tag = list.p[i];
-        if ((tag & 0x1F) == 0x1F && i + 1 < list.n)
-            tag = tag << 8 | list.p[++i];
-        uint32_t wanted = wanted_by(tag, version);
+    while (list.n > 0) {
+        uint32_t tag, wanted = 0;
+        if (tlv_tag(&list, &tag) == 0)
+            wanted = wanted_by(tag, version);
+        else
+            list.n = 0;
         d->wanted |= wanted;
         d->bad_tag |= wanted == 0;
     }

@@ -126,14 +126,3 @@ int pki_read(const struct pki *pki, const char *name, struct wr *ret)
         ret->failed = failed_before;
     return result;
 }
-
-bool pki_has(const struct pki *pki, const char *name)
-{
-    if (pki->dir == NULL)
-        return embedded(name) != NULL;
-    FILE *f = open_file(pki, name);
-    if (f == NULL)
-        return false;
-    fclose(f);
-    return true;
-}

@@ -26,7 +26,6 @@ void pki_close(struct pki **pki);
 /* Appends the octets of one file, PKI_MAX_FILE at most, to ret.  0; ERR_INPUT when it is absent,
  * cannot be read or is too long; ERR_NOMEM when ret cannot take it. */
 int pki_read(const struct pki *pki, const char *name, struct wr *ret);
-bool pki_has(const struct pki *pki, const char *name);
 
 /* One line for people about the last pki_read() that failed: which file, and why. */
 const char *pki_reason(const struct pki *pki);

@@ -22,11 +22,10 @@ int hex_parse(const char *text, uint8_t *ret, size_t size, size_t *ret_n)
     for (const char *c = text; *c != '\0'; c++) {
         if (isblank((unsigned char)*c))
             continue;
-        int high = hex_digit(c[0]);
-        int low = high < 0 ? -1 : hex_digit(c[1]);
-        if (low < 0 || n == size)
+        int octet = hex_octet(c);
+        if (octet < 0 || n == size)
             return -1;
-        ret[n++] = (uint8_t)(high << 4 | low);
+        ret[n++] = (uint8_t)octet;
         c++;
     }
     *ret_n = n;

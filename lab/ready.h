@@ -15,7 +15,8 @@ struct ready {
     const char *file; /* or NULL; whoever sees the file sees the whole line in it */
 };
 
-/* Tells the line, which ends with a newline.  -1: e says who could not be told. */
+/* Tells the line, which ends with a newline: the file first, so that it is there for whoever reads
+ * the line.  -1: e says who could not be told. */
 int ready_tell(const struct ready *who, const char *line, struct lab_error *e);
 
 #endif

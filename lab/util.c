@@ -27,11 +27,10 @@ int lab_fail(struct lab_error *e, const char *fmt, ...)
 bool hex_read(const char *s, struct wr *ret)
 {
     for (; *s != '\0'; s += 2) {
-        int high = hex_digit(s[0]);
-        int low = high < 0 ? -1 : hex_digit(s[1]);
-        if (low < 0)
+        int octet = hex_octet(s);
+        if (octet < 0)
             return false;
-        wr_put_u8(ret, (uint8_t)(high << 4 | low));
+        wr_put_u8(ret, (uint8_t)octet);
     }
     return wr_failed(ret) == 0;
 }

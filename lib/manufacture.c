@@ -91,7 +91,7 @@ static void identity_init(struct identity *id)
     wr_init_heap(&id->ci_cert, FILE_BUFFER);
     wr_init_heap(&id->eum_cert, FILE_BUFFER);
     wr_init_heap(&id->euicc_cert, FILE_BUFFER);
-    wr_init_heap(&id->euicc_key, FILE_BUFFER);
+    wr_init_secret(&id->euicc_key, FILE_BUFFER);
 }
 
 static void identity_done(struct identity *id)
@@ -102,8 +102,6 @@ static void identity_done(struct identity *id)
     wr_done(&id->ci_cert);
     wr_done(&id->eum_cert);
     wr_done(&id->euicc_cert);
-    if (id->euicc_key.p != NULL)
-        crypto_wipe(id->euicc_key.p, id->euicc_key.n);
     wr_done(&id->euicc_key);
 }
 
@@ -152,7 +150,7 @@ static int issue_euicc(struct crypto *c, const struct pki *pki, const char *curv
     uint8_t point[EC_POINT_LEN];
     struct wr pem;
 
-    wr_init_heap(&pem, FILE_BUFFER);
+    wr_init_secret(&pem, FILE_BUFFER);
     int err = read_file(pki, "EUM/SK_EUM_ECDSA_%s.pem", curve, &pem, error);
     if (err == 0)
         err = ec_key_read(c, wr_view(&pem), &eum_key);
@@ -185,8 +183,6 @@ static int issue_euicc(struct crypto *c, const struct pki *pki, const char *curv
     ec_pub_free(&pub);
     ec_key_free(&key);
     ec_key_free(&eum_key);
-    if (pem.p != NULL)
-        crypto_wipe(pem.p, pem.n);
     wr_done(&pem);
     return err;
 }
@@ -219,7 +215,7 @@ static int load_identity(struct crypto *c, const struct pki *pki, const char *cu
                   error));
     if (strcmp(cert_subject_serial(id->euicc), eid) == 0) {
         struct wr pem;
-        wr_init_heap(&pem, FILE_BUFFER);
+        wr_init_secret(&pem, FILE_BUFFER);
         int err = read_file(pki, "eUICC/SK_EUICC_ECDSA_%s.pem", curve, &pem, error);
         if (err == 0)
             err = keep_key(c, wr_view(&pem), &id->euicc_key);

@@ -7,17 +7,13 @@
 #include <string.h>
 
 #include "applets/ecasd/ecasd.h"
+#include "applets/isdr/metadata.h"
 #include "applets/isdr/profile_store.h"
 #include "lib/show_files.h"
 #include "lib/show_iot.h"
 #include "lib/show_json.h"
 #include "os/euicc.h"
 #include "os/tlv.h"
-
-enum {
-    TAG_SERVICE_PROVIDER_NAME = 0x91,
-    TAG_PROFILE_NAME = 0x92,
-};
 
 /* --- the tree --- */
 

@@ -407,12 +407,10 @@ static int add_naas(cJSON *to, const struct shown *s)
         add_hex(one, "aid", n->aid, n->aid_len);
         snprintf(what, sizeof what, "aka/%04x", (unsigned)k);
         prefix_of(s, what, key);
-        wr_init_heap(&element, NVM_VALUE_MAX);
+        wr_init_secret(&element, NVM_VALUE_MAX);
         int err = nvm_get(s->e->nvm, key, &element, &found);
         if (err == 0 && found)
             cJSON_AddStringToObject(one, "algorithm", algorithm_of(wr_view(&element)));
-        if (element.p != NULL)
-            crypto_wipe(element.p, element.n);
         wr_done(&element);
         TRY(err);
     }

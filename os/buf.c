@@ -60,18 +60,45 @@ void wr_init_heap(struct wr *w, size_t max)
     *w = (struct wr){ .max = max, .heap = true };
 }
 
+void wr_init_secret(struct wr *w, size_t max)
+{
+    *w = (struct wr){ .max = max, .heap = true, .secret = true };
+}
+
+static void wipe(struct wr *w)
+{
+    if (w->secret && w->p != NULL)
+        explicit_bzero(w->p, w->size);
+}
+
 void wr_done(struct wr *w)
 {
     if (w->heap) {
+        wipe(w);
         free(w->p);
-        wr_init_heap(w, w->max);
+        *w = (struct wr){ .max = w->max, .heap = true, .secret = w->secret };
     }
 }
 
 void wr_clear(struct wr *w)
 {
+    wipe(w);
     w->n = 0;
     w->failed = false;
+}
+
+/* realloc(), which may leave a copy behind where it moves from, is not for secrets. */
+static uint8_t *enlarge(struct wr *w, size_t size)
+{
+    if (!w->secret)
+        return realloc(w->p, size);
+    uint8_t *p = malloc(size);
+    if (p != NULL && w->p != NULL) {
+        memcpy(p, w->p, w->n);
+        wipe(w);
+        free(w->p);
+    }
+    return p;
 }
 
 static bool grow(struct wr *w, size_t need)
@@ -81,7 +108,7 @@ static bool grow(struct wr *w, size_t need)
         size *= 2;
     if (size > w->max)
         size = w->max;
-    uint8_t *p = realloc(w->p, size);
+    uint8_t *p = enlarge(w, size);
     if (p == NULL)
         return false;
     w->p = p;

@@ -38,6 +38,7 @@ struct wr {
     size_t size; /* bytes that p has room for now */
     size_t max;  /* bound that p may grow to; equal to size for a buffer of the caller */
     bool heap;   /* p is ours: grows up to max, freed by wr_done() */
+    bool secret; /* heap: no octet stays behind in memory that is left */
     bool failed; /* something did not fit, or memory ran out */
 };
 
@@ -46,6 +47,10 @@ void wr_init(struct wr *w, void *p, size_t size);
 
 /* Writes into memory of its own that grows as needed, max bytes at most. */
 void wr_init_heap(struct wr *w, size_t max);
+
+/* The same for keys and the like: what wr_clear() forgets is overwritten, and so is memory before
+ * it is given back, when the writer outgrows it or ends. */
+void wr_init_secret(struct wr *w, size_t max);
 
 /* Frees the memory of a heap writer; leaves an empty writer with the same bound. */
 void wr_done(struct wr *w);

@@ -100,11 +100,6 @@ const char *curve_name(enum curve curve)
     return curves[known(curve) ? curve : CURVE_UNKNOWN].name;
 }
 
-struct rd curve_oid(enum curve curve)
-{
-    return curves[known(curve) ? curve : CURVE_UNKNOWN].oid;
-}
-
 enum curve curve_of_oid(struct rd oid)
 {
     if (rd_equal(oid, curves[CURVE_P256].oid))
@@ -314,20 +309,22 @@ int hmac_sha256(struct crypto *c, struct rd key, struct rd data, uint8_t ret[SHA
 int kdf_x963(struct crypto *c, struct rd secret, struct rd shared_info, uint8_t *ret, size_t n)
 {
     uint8_t block[SHA256_LEN];
+    int err = 0;
 
-    for (uint32_t counter = 1; n > 0; counter++) {
+    for (uint32_t counter = 1; err == 0 && n > 0; counter++) {
         const uint8_t number[] = { (uint8_t)(counter >> 24), (uint8_t)(counter >> 16),
                                    (uint8_t)(counter >> 8), (uint8_t)counter };
         const struct rd parts[] = { secret, rd_of(number, sizeof number), shared_info };
         size_t now = n < sizeof block ? n : sizeof block;
 
-        TRY(crypto_sha256(c, parts, N_ELEMS(parts), block));
-        memcpy(ret, block, now);
+        err = crypto_sha256(c, parts, N_ELEMS(parts), block);
+        if (err == 0)
+            memcpy(ret, block, now);
         ret += now;
         n -= now;
     }
     crypto_wipe(block, sizeof block);
-    return 0;
+    return err;
 }
 
 /* --- keys ----------------------------------------------------------------------------------- */
@@ -633,11 +630,6 @@ void ec_key_point(const struct ec_key *k, uint8_t ret[EC_POINT_LEN])
     memcpy(ret, k->point, EC_POINT_LEN);
 }
 
-EVP_PKEY *ec_key_pkey(const struct ec_key *k)
-{
-    return k->pkey;
-}
-
 void ec_key_free(struct ec_key **k)
 {
     if (*k == NULL)
@@ -743,11 +735,6 @@ enum curve ec_pub_curve(const struct ec_pub *k)
 void ec_pub_point(const struct ec_pub *k, uint8_t ret[EC_POINT_LEN])
 {
     memcpy(ret, k->point, EC_POINT_LEN);
-}
-
-EVP_PKEY *ec_pub_pkey(const struct ec_pub *k)
-{
-    return k->pkey;
 }
 
 void ec_pub_free(struct ec_pub **k)
@@ -944,13 +931,14 @@ int aes128_ctr(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
                const uint8_t counter[AES_BLOCK], const uint8_t *in, size_t n, uint8_t *ret)
 {
     uint8_t block[AES_BLOCK], stream[AES_BLOCK];
+    int err = 0;
 
     memcpy(block, counter, sizeof block);
-    while (n > 0) {
+    while (err == 0 && n > 0) {
         size_t now = n < sizeof stream ? n : sizeof stream;
 
-        TRY(aes128_encrypt_block(c, key, block, stream));
-        for (size_t i = 0; i < now; i++)
+        err = aes128_encrypt_block(c, key, block, stream);
+        for (size_t i = 0; err == 0 && i < now; i++)
             ret[i] = in[i] ^ stream[i];
         for (size_t i = sizeof block; i-- > 0 && ++block[i] == 0;)
             ;
@@ -959,7 +947,7 @@ int aes128_ctr(struct crypto *c, const uint8_t key[AES128_KEY_LEN],
         n -= now;
     }
     crypto_wipe(stream, sizeof stream);
-    return 0;
+    return err;
 }
 
 int aes128_cmac(struct crypto *c, const uint8_t key[AES128_KEY_LEN], const struct rd *parts,

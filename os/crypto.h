@@ -2,7 +2,7 @@
  *
  * Everything goes through a struct crypto, which holds an OpenSSL library context and the
  * algorithms fetched from it; one is shared by all cards of a process, by one thread at a time.
- * Only os/crypto.c and os/tls.c include OpenSSL's headers.
+ * Only os/crypto.c and os/tls*.c include OpenSSL's headers.
  *
  * Results: 0, or a negative fault (os/err.h).  A signature or MAC that does not verify is not a
  * fault: those functions return bool. */
@@ -37,8 +37,7 @@ enum curve {
 /* "P-256", "brainpoolP256r1", "unknown" */
 const char *curve_name(enum curve curve);
 
-/* Contents of the OBJECT IDENTIFIER; empty for CURVE_UNKNOWN. */
-struct rd curve_oid(enum curve curve);
+/* By the contents of the OBJECT IDENTIFIER. */
 enum curve curve_of_oid(struct rd oid);
 
 struct crypto;

@@ -7,7 +7,6 @@
 #include "os/crypto.h"
 
 struct ossl_lib_ctx_st; /* OSSL_LIB_CTX */
-struct evp_pkey_st;     /* EVP_PKEY */
 
 /* NULL is OpenSSL's default context, and no failure. */
 struct ossl_lib_ctx_st *crypto_libctx(const struct crypto *c);
@@ -16,10 +15,6 @@ struct ossl_lib_ctx_st *crypto_libctx(const struct crypto *c);
  * next octets of the seeded stream to OpenSSL, enough for one step of a TLS handshake; without a
  * seed it does nothing.  0 or ERR_CRYPTO. */
 int crypto_before_random(struct crypto *c);
-
-/* Borrowed: lives as long as the key. */
-struct evp_pkey_st *ec_key_pkey(const struct ec_key *k);
-struct evp_pkey_st *ec_pub_pkey(const struct ec_pub *k);
 
 /* What another module keeps as long as the crypto lives, os/tls.c its contexts: p is its own, NULL
  * at first; crypto_free() calls release, if there is one, while the library context is there. */

@@ -107,7 +107,8 @@ int euicc_power_on(struct euicc *e)
 
 size_t euicc_atr(const struct euicc *e, uint8_t ret[ATR_MAX_LEN])
 {
-    /* TS 102 221 6.3.3: card capabilities, then the life cycle; "softeuicc" to recognise it by. */
+    /* ISO 7816-4 12.1.1, compact TLVs: card service data, card capabilities, and as pre-issuing
+     * data "SOFTEU" to recognise it by. */
     static const struct atr_capabilities ours = {
         .ta1 = 0x96,
         .classes = 0x07,

@@ -23,7 +23,6 @@ enum {
     TAG_REPLACED = 0x84, /* only there with a PIN that is */
 
     OBJECT_MAX = 32,
-    LEFT_SHOWN_MAX = 15, /* 63Cx has one digit */
 };
 
 /* --- objects ---------------------------------------------------------------------------------- */
@@ -291,7 +290,7 @@ static int guess(struct nvm *nvm, const char *key, const uint8_t want[PIN_LEN], 
     TRY(nvm_count_down(nvm, key, &left));
     if (crypto_equal(value.p, want, PIN_LEN))
         return 0;
-    return SW_TRIES_LEFT | (int)(left < LEFT_SHOWN_MAX ? left : LEFT_SHOWN_MAX);
+    return SW_TRIES_LEFT | (int)(left < PIN_TRIES_SHOWN_MAX ? left : PIN_TRIES_SHOWN_MAX);
 }
 
 static int guess_pin(struct nvm *nvm, const char *prefix, struct pin_status *s,

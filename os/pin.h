@@ -16,7 +16,8 @@
 enum {
     PIN_LEN = 8,
     PIN_MAX_VERIFIED = 32,
-    PIN_UNIVERSAL = 0x11, /* key reference, global (TS 102 221 9.5.1) */
+    PIN_TRIES_SHOWN_MAX = 15, /* 63Cx has one digit for them */
+    PIN_UNIVERSAL = 0x11,     /* key reference, global (TS 102 221 9.5.1) */
 
     PIN_ENABLED = 1 << 0, /* attributes, TCA 8.5 */
     PIN_CHANGEABLE = 1 << 1,

@@ -119,10 +119,10 @@ static int read_hex(const char *text, size_t n, uint8_t *ret, size_t size)
     if (n % 2 != 0 || n / 2 > size)
         return -1;
     for (size_t i = 0; i < n / 2; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-        if (high < 0 || low < 0)
+        int octet = hex_octet(text + 2 * i);
+        if (octet < 0)
             return -1;
-        ret[i] = (uint8_t)(high << 4 | low);
+        ret[i] = (uint8_t)octet;
     }
     return (int)(n / 2);
 }

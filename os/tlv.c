@@ -13,22 +13,23 @@ enum {
     LONG_FORM = 0x80, /* X.690 8.1.3.5 */
 };
 
-static int take_tag(struct rd *in, uint32_t *ret)
+int tlv_tag(struct rd *in, uint32_t *ret)
 {
-    struct rd octet;
+    struct rd at = *in, octet;
 
-    if (rd_take(in, 1, &octet) != 0)
+    if (rd_take(&at, 1, &octet) != 0)
         return ERR_INPUT;
     uint32_t tag = octet.p[0];
     if ((tag & TAG_NUMBER_FOLLOWS) == TAG_NUMBER_FOLLOWS) {
         int octets = 1;
         do {
-            if (++octets > MAX_TAG_OCTETS || rd_take(in, 1, &octet) != 0)
+            if (++octets > MAX_TAG_OCTETS || rd_take(&at, 1, &octet) != 0)
                 return ERR_INPUT;
             tag = tag << 8 | octet.p[0];
         } while (octet.p[0] & MORE_TAG_OCTETS);
     }
     *ret = tag;
+    *in = at;
     return 0;
 }
 
@@ -58,7 +59,7 @@ int tlv_header(struct rd *in, uint32_t *ret_tag, size_t *ret_len)
     uint32_t tag;
     size_t len;
 
-    TRY(take_tag(&at, &tag));
+    TRY(tlv_tag(&at, &tag));
     TRY(take_len(&at, &len));
     *ret_tag = tag;
     *ret_len = len;
@@ -149,7 +150,7 @@ size_t tlv_header_len(uint32_t tag, size_t n)
     return tag_octets(tag) + len_octets(n);
 }
 
-static void put_tag(struct wr *w, uint32_t tag)
+void tlv_put_tag(struct wr *w, uint32_t tag)
 {
     for (size_t i = tag_octets(tag); i-- > 0;)
         wr_put_u8(w, (uint8_t)(tag >> (8 * i)));
@@ -170,7 +171,7 @@ static void fill_len(uint8_t *at, size_t n)
 
 struct wr_mark tlv_open(struct wr *w, uint32_t tag)
 {
-    put_tag(w, tag);
+    tlv_put_tag(w, tag);
     wr_put_u8(w, 0);
     return (struct wr_mark){ w->n };
 }
@@ -191,7 +192,7 @@ void tlv_close(struct wr *w, struct wr_mark mark)
 
 void tlv_put_header(struct wr *w, uint32_t tag, size_t n)
 {
-    put_tag(w, tag);
+    tlv_put_tag(w, tag);
     uint8_t *at = wr_reserve(w, len_octets(n));
     if (at != NULL)
         fill_len(at, n);

@@ -14,6 +14,10 @@ struct tlv {
     struct rd whole; /* tag, length and contents as received */
 };
 
+/* Takes a tag alone off the front, of those that a tag list (5C) has one after the other.
+ * 0, or ERR_INPUT with nothing consumed. */
+int tlv_tag(struct rd *in, uint32_t *ret);
+
 /* Takes a tag and a length off the front; the value may be incomplete.
  * 0, or ERR_INPUT with nothing consumed. */
 int tlv_header(struct rd *in, uint32_t *ret_tag, size_t *ret_len);
@@ -46,6 +50,9 @@ struct wr_mark {
 };
 struct wr_mark tlv_open(struct wr *w, uint32_t tag);
 void tlv_close(struct wr *w, struct wr_mark mark);
+
+/* A tag alone, as in a tag list. */
+void tlv_put_tag(struct wr *w, uint32_t tag);
 
 /* Tag and length only, for a value of n octets that follows. */
 void tlv_put_header(struct wr *w, uint32_t tag, size_t n);

@@ -3,7 +3,6 @@
  * The contents of such an EF are its objects one after the other, then FF.  An object goes out from
  * a copy, so that it stays one object whatever others write meanwhile; one that comes in is stored
  * when it is whole, and not at all if its last block never comes. */
-#include <string.h>
 
 #include "os/euicc.h"
 #include "os/tlv.h"
@@ -79,15 +78,8 @@ static int find_target(struct session *s, const struct apdu *a, unsigned mode, u
 /* A tag as the number that its octets make, alone in a command's data. */
 static int parse_tag(struct rd data, uint32_t *ret)
 {
-    uint8_t octets[4] = { 0 };
-    struct rd in = rd_of(octets, data.n + 1);
-    size_t len;
-
-    if (data.n == 0 || data.n >= sizeof octets)
-        return ERR_INPUT;
-    memcpy(octets, data.p, data.n); /* and 00 for a length, to be read as an object's head */
-    TRY(tlv_header(&in, ret, &len));
-    return in.n == 0 ? 0 : ERR_INPUT;
+    TRY(tlv_tag(&data, ret));
+    return data.n == 0 ? 0 : ERR_INPUT;
 }
 
 /* --- RETRIEVE DATA ---------------------------------------------------------------------------- */
@@ -97,10 +89,8 @@ static void put_tags(struct rd objects, struct wr *w)
     struct tlv t;
 
     struct wr_mark m = tlv_open(w, TAG_TAG_LIST);
-    while (tlv_get(&objects, &t) == 0) {
-        size_t n = t.tag > 0xFFFF ? 3 : t.tag > 0xFF ? 2 : 1;
-        wr_put(w, t.whole.p, n);
-    }
+    while (tlv_get(&objects, &t) == 0)
+        tlv_put_tag(w, t.tag);
     tlv_close(w, m);
 }
 

@@ -4,8 +4,6 @@
 #include "os/euicc.h"
 #include "os/uicc.h"
 
-enum { TRIES_SHOWN_MAX = 15 }; /* 63Cx has one digit for them */
-
 typedef int pin_one_fn(struct nvm *nvm, const char *prefix, struct pin_status *s,
                        const struct pin *pin, struct rd value);
 typedef int pin_two_fn(struct nvm *nvm, const char *prefix, struct pin_status *s,
@@ -34,7 +32,7 @@ static int tell_tries(const struct session *s, const struct apdu *a, uint64_t le
 {
     if (left == 0)
         return uicc_refuse(s, a, SW_BLOCKED, "asked for the attempts left");
-    left = left < TRIES_SHOWN_MAX ? left : TRIES_SHOWN_MAX;
+    left = left < PIN_TRIES_SHOWN_MAX ? left : PIN_TRIES_SHOWN_MAX;
     return uicc_refuse(s, a, SW_TRIES_LEFT | (int)left, "asked for the attempts left");
 }
 

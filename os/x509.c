@@ -138,8 +138,7 @@ int ec_pub_parse(struct crypto *c, struct rd der, struct ec_pub **ret, const cha
     }
     if (result != 0) {
         ec_pub_free(&key);
-        if (result == ERR_INPUT)
-            *ret_reason = reason;
+        *ret_reason = result == ERR_INPUT ? reason : err_name(result);
         return result;
     }
     *ret = key;
@@ -354,8 +353,10 @@ int cert_parse(struct crypto *c, struct rd der, struct cert **ret, const char **
         return ERR_INPUT;
     }
     p.cert = calloc(1, sizeof *p.cert + der.n);
-    if (p.cert == NULL)
+    if (p.cert == NULL) {
+        *ret_reason = err_name(ERR_NOMEM);
         return ERR_NOMEM;
+    }
     memcpy(p.cert->octets, der.p, der.n);
     p.cert->n = der.n;
     p.cert->pathlen = NO_PATHLEN;
@@ -364,8 +365,7 @@ int cert_parse(struct crypto *c, struct rd der, struct cert **ret, const char **
         result = parse_body(&p, p.cert->object.body);
     if (result != 0) {
         cert_free(&p.cert);
-        if (result == ERR_INPUT)
-            *ret_reason = p.reason;
+        *ret_reason = result == ERR_INPUT ? p.reason : err_name(result);
         return result;
     }
     *ret = p.cert;

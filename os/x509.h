@@ -37,7 +37,8 @@ enum cert_role {
 struct cert; /* a parsed certificate; keeps its own copy of the octets */
 
 /* 0; ERR_INPUT when it is not a certificate as above, with the reason (static text) in
- * ret_reason.  A certificate on a curve that is not in enum curve parses, with CURVE_UNKNOWN. */
+ * ret_reason, or a fault, with its name there.  A certificate on a curve that is not in enum curve
+ * parses, with CURVE_UNKNOWN. */
 int cert_parse(struct crypto *c, struct rd der, struct cert **ret, const char **ret_reason);
 void cert_free(struct cert **cert);
 
@@ -52,8 +53,8 @@ struct rd cert_serial(const struct cert *cert);           /* INTEGER contents */
 const char *cert_subject_serial(const struct cert *cert); /* serialNumber attribute or "" */
 const char *cert_subject_organization(const struct cert *cert); /* or "" */
 
-/* A SubjectPublicKeyInfo and nothing behind it, strictly read, of a key on one of enum curve.  0;
- * ERR_INPUT when it is none, with the reason (static text) in ret_reason. */
+/* A SubjectPublicKeyInfo and nothing behind it, strictly read, of a key on one of enum curve.
+ * Results as those of cert_parse(). */
 int ec_pub_parse(struct crypto *c, struct rd der, struct ec_pub **ret, const char **ret_reason);
 
 /* The rules of the profile of SGP.22 4.5.2.1 for a certificate in this role, signed by issuer:
@@ -70,7 +71,7 @@ const char *cert_check_eum_constraints(const struct cert *eum, const struct cert
 
 struct crl;
 
-/* 0, or ERR_INPUT with the reason. */
+/* Results as those of cert_parse(). */
 int crl_parse(struct crypto *c, struct rd der, struct crl **ret, const char **ret_reason);
 void crl_free(struct crl **crl);
 bool crl_verify(struct crypto *c, const struct crl *crl, const struct ec_pub *issuer);

@@ -164,8 +164,10 @@ int crl_parse(struct crypto *c, struct rd der, struct crl **ret, const char **re
         return ERR_INPUT;
     }
     struct crl *crl = calloc(1, sizeof *crl + der.n);
-    if (crl == NULL)
+    if (crl == NULL) {
+        *ret_reason = err_name(ERR_NOMEM);
         return ERR_NOMEM;
+    }
     memcpy(crl->octets, der.p, der.n);
     crl->n = der.n;
     int result = der_signed_object(rd_of(crl->octets, crl->n), &crl->object);
@@ -173,7 +175,7 @@ int crl_parse(struct crypto *c, struct rd der, struct crl **ret, const char **re
         result = parse_body(crl, crl->object.body, &reason);
     if (result != 0) {
         free(crl);
-        *ret_reason = reason;
+        *ret_reason = result == ERR_INPUT ? reason : err_name(result);
         return result;
     }
     *ret = crl;

@@ -3,7 +3,6 @@
  * Reading is strict: shortest lengths, shortest integers, nothing behind the end. */
 #include "os/x509_der.h"
 
-#include <string.h>
 #include <time.h>
 
 #include "os/err.h"
@@ -144,49 +143,16 @@ int der_take_time(struct rd *in)
     return t.value.p[t.value.n - 1] == 'Z' ? 0 : ERR_INPUT;
 }
 
-/* Takes one character of UTF-8 (RFC 3629 4): no overlong forms, no surrogates, U+10FFFF at most. */
-static int take_utf8(struct rd *in)
-{
-    static const struct {
-        uint8_t mask, lead;
-        uint32_t least;
-    } forms[] = {
-        { 0x80, 0x00, 0 },
-        { 0xE0, 0xC0, 0x80 },
-        { 0xF0, 0xE0, 0x800 },
-        { 0xF8, 0xF0, 0x10000 },
-    };
-    struct rd octets;
-    size_t more = 0;
-
-    while (more < N_ELEMS(forms) && (in->p[0] & forms[more].mask) != forms[more].lead)
-        more++;
-    if (more == N_ELEMS(forms) || rd_take(in, 1 + more, &octets) != 0)
-        return ERR_INPUT;
-    uint32_t code = octets.p[0] & (uint8_t)~forms[more].mask;
-    for (size_t i = 1; i <= more; i++) {
-        if ((octets.p[i] & 0xC0) != 0x80)
-            return ERR_INPUT;
-        code = code << 6 | (octets.p[i] & 0x3F);
-    }
-    return code < forms[more].least || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF)
-               ? ERR_INPUT
-               : 0;
-}
-
 /* DirectoryString without its historical forms, or IA5String (RFC 5280 4.1.2.4). */
 static int check_text(const struct tlv *text)
 {
-    struct rd at = text->value;
-
-    if (text->tag != DER_UTF8_STRING && text->tag != DER_PRINTABLE_STRING &&
-        text->tag != DER_IA5_STRING)
+    if (text->tag == DER_UTF8_STRING)
+        return rd_is_utf8(text->value) ? 0 : ERR_INPUT;
+    if (text->tag != DER_PRINTABLE_STRING && text->tag != DER_IA5_STRING)
         return ERR_INPUT;
-    while (at.n > 0) {
-        if (text->tag != DER_UTF8_STRING && (at.p[0] & 0x80))
+    for (size_t i = 0; i < text->value.n; i++)
+        if (text->value.p[i] & 0x80)
             return ERR_INPUT;
-        TRY(take_utf8(&at));
-    }
     return 0;
 }
 

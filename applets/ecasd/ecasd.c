@@ -58,7 +58,7 @@ int ecasd_personalise(struct nvm *nvm, const uint8_t eid[EID_LEN], const struct 
         char key[NVM_KEY_MAX];
         struct wr w;
 
-        wr_init_heap(&w, CI_OBJECT_MAX);
+        wr_init_secret(&w, CI_OBJECT_MAX);
         tlv_put_u8(&w, TAG_CI_CURVE, (uint8_t)d->curve);
         tlv_put(&w, TAG_CI_SKI, d->ski);
         tlv_put(&w, TAG_CI_POINT, d->ci_point);
@@ -69,7 +69,6 @@ int ecasd_personalise(struct nvm *nvm, const uint8_t eid[EID_LEN], const struct 
         int err = wr_failed(&w);
         if (err == 0)
             err = nvm_put(nvm, key, wr_view(&w));
-        crypto_wipe(w.p, w.n);
         wr_done(&w);
         TRY(err);
     }
@@ -114,7 +113,7 @@ static int start(struct euicc *e)
         char key[NVM_KEY_MAX];
 
         ci_key_name(i, key);
-        wr_init_heap(&ci->object, CI_OBJECT_MAX);
+        wr_init_secret(&ci->object, CI_OBJECT_MAX);
         TRY(nvm_get(e->nvm, key, &ci->object, &found));
         if (!found)
             return 0;
@@ -131,8 +130,6 @@ static void stop(struct euicc *e)
 
     for (int i = 0; i < ECASD_MAX_CI; i++) {
         struct ci *ci = &s->cis[i];
-        if (ci->object.p != NULL)
-            crypto_wipe(ci->object.p, ci->object.n);
         wr_done(&ci->object);
         ec_pub_free(&ci->ci_key);
         ec_key_free(&ci->euicc_key);

@@ -126,10 +126,10 @@ bool es9p_get_hex(const struct es9p_answer *a, const char *name, struct wr *ret)
     if (text[0] == '\0')
         return false;
     for (; text[0] != '\0'; text += 2) {
-        int high = hex_digit(text[0]), low = high < 0 ? -1 : hex_digit(text[1]);
-        if (low < 0)
+        int octet = hex_octet(text);
+        if (octet < 0)
             return false;
-        wr_put_u8(ret, (uint8_t)(high << 4 | low));
+        wr_put_u8(ret, (uint8_t)octet);
     }
     return wr_failed(ret) == 0;
 }

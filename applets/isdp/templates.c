@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "os/err.h"
+#include "os/hex.h"
 
 /* Columns: level, name, FID; size or records and record length; ARR, SFI, flags, contents. */
 #define DF_ROW(level_, name_, fid_)                                                                \
@@ -566,23 +567,13 @@ const char *template_arr(unsigned record)
     return record >= 1 && record <= N_ELEMS(arr_records) ? arr_records[record - 1] : NULL;
 }
 
-static unsigned hex_digit(char c)
-{
-    return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'A' + 10);
-}
-
-static uint8_t hex_octet(const char *text)
-{
-    return (uint8_t)(hex_digit(text[0]) << 4 | hex_digit(text[1]));
-}
-
 /* Hex digits n octets long at the most; returns how many there were. */
 static size_t put_hex(const char *text, size_t digits, uint8_t *p, size_t n)
 {
     size_t octets = digits / 2 < n ? digits / 2 : n;
 
     for (size_t i = 0; i < octets; i++)
-        p[i] = hex_octet(text + 2 * i);
+        p[i] = (uint8_t)hex_octet(text + 2 * i);
     return octets;
 }
 

@@ -179,7 +179,7 @@ struct upp *upp_new(const struct upp_options *options, const struct trace *trace
     }
     u->options = *options;
     memcpy(u->iccid, options->iccid.p, ICCID_OCTETS);
-    wr_init_heap(&u->octets, options->max);
+    wr_init_secret(&u->octets, options->max);
     u->trace = trace;
     return u;
 }

@@ -53,7 +53,6 @@ enum {
     TAG_SECOND_87 = 0xA2,
     TAG_86 = 0xA3,
     TAG_CRT = 0xA6,
-    TAG_DP_PROPRIETARY = 0xB8,
 
     INSTALL_BOUND_PROFILE_PACKAGE = 1, /* RemoteOpId */
     KEY_TYPE_AES = 0x88,
@@ -341,7 +340,7 @@ static struct bpp *bpp_new(void)
     if (b == NULL)
         return NULL;
     wr_init_heap(&b->pending, PENDING_MAX);
-    wr_init_heap(&b->command, COMMAND_MAX);
+    wr_init_secret(&b->command, COMMAND_MAX);
     wr_init_heap(&b->metadata, COMMAND_MAX);
     wr_init_heap(&b->dp_proprietary, DP_PROPRIETARY_MAX);
     return b;
@@ -376,6 +375,18 @@ static int spend(const struct euicc *e, struct bpp *b, size_t n)
     return 0;
 }
 
+/* The next stage's container is awaited.  A package that is over before it lacks the first one that
+ * is not optional. */
+static int next_stage(const struct euicc *e, struct bpp *b)
+{
+    b->stage++;
+    if (b->total_left > 0)
+        return 0;
+    if (stages[b->stage].optional)
+        b->stage++;
+    return why(e, BSP_STRUCTURE, "the package ends before its profile elements", "SGP.22 2.5.3");
+}
+
 /* BF36's header, then the whole of BF23. */
 static int take_opening(struct euicc *e, struct bpp *b, struct rd *in)
 {
@@ -395,9 +406,8 @@ static int take_opening(struct euicc *e, struct bpp *b, struct rd *in)
     b->total_left = len;
     TRY(spend(e, b, isc.whole.n));
     TRY(initialise_secure_channel(e, b, isc.value));
-    b->stage = STAGE_CONFIGURE;
     *in = at;
-    return 0;
+    return next_stage(e, b);
 }
 
 /* A package that begins again within a package (SGP.22 5.5.1): it is that what is refused. */
@@ -442,10 +452,8 @@ static int end_container(struct euicc *e, struct bpp *b)
     if (!row->as_it_comes)
         TRY(row->run(e, b, wr_view(&b->command)));
     wr_clear(&b->command);
-    if (b->stage != STAGE_ELEMENTS) {
-        b->stage++;
-        return 0;
-    }
+    if (b->stage != STAGE_ELEMENTS)
+        return next_stage(e, b);
     if (b->total_left > 0)
         return why(e, BSP_STRUCTURE, "the package is longer than its containers", "SGP.22 2.5.3");
     return upp_reason(e, upp_finish(b->upp));
@@ -535,7 +543,7 @@ static struct installation_result result_of(const struct rsp_session *rs)
     return r;
 }
 
-/* Nothing of the profile stays; the result tells why. */
+/* Nothing of the profile stays, since nothing of it is stored yet; the result tells why. */
 static int fail(struct euicc *e, int reason, struct wr *rsp)
 {
     struct rsp_session *rs = &isdr_state(e)->rsp;
@@ -550,7 +558,6 @@ static int fail(struct euicc *e, int reason, struct wr *rsp)
         upp_response(rs->bpp->upp, &response);
         r.sima_response = wr_view(&response);
     }
-    nvm_abort(e->nvm);
     if (is_permanent(reason))
         TRY(otpk_drop(e, rs->otsk));
     TRY(nvm_del(e->nvm, KEY_INSTALLING));
@@ -585,7 +592,6 @@ static int succeed(struct euicc *e, struct wr *rsp)
     uint8_t octets[1024];
     struct wr response;
     struct profile p;
-    bool found;
 
     r.index = b->index;
     TRY(profile_add(e, r.index, &new));
@@ -596,11 +602,10 @@ static int succeed(struct euicc *e, struct wr *rsp)
     TRY(otpk_drop(e, rs->otsk));
     TRY(nvm_del(e->nvm, KEY_INSTALLING));
     TRY(notification_add_result(e, &r, rsp));
-    TRY(profile_load(e, r.index, &p, &found));
-    int err = found ? notification_add_event(e, &p, EVENT_INSTALL, r.address) : ERR_BUG;
+    TRY(profile_get(e, r.index, &p));
+    int err = notification_add_event(e, &p, EVENT_INSTALL, r.address);
     profile_done(&p);
-    if (err != 0)
-        return err;
+    TRY(err);
     remember_finished(isdr_state(e), r.index);
     rsp_end(rs);
     return 0;

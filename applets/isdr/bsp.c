@@ -19,10 +19,11 @@ int bsp_derive(struct crypto *c, struct rd shared_secret, struct rd host_id, str
     wr_put_u8(&w, (uint8_t)eid.n);
     wr_put_rd(&w, eid);
     TRY(wr_failed(&w));
-    TRY(kdf_x963(c, shared_secret, wr_view(&w), keys, sizeof keys));
-    bsp_replace(ret, keys, keys + BSP_KEY_LEN, keys + 2 * BSP_KEY_LEN);
+    int err = kdf_x963(c, shared_secret, wr_view(&w), keys, sizeof keys);
+    if (err == 0)
+        bsp_replace(ret, keys, keys + BSP_KEY_LEN, keys + 2 * BSP_KEY_LEN);
     crypto_wipe(keys, sizeof keys);
-    return 0;
+    return err;
 }
 
 void bsp_replace(struct bsp *b, const uint8_t mac_chaining[AES_BLOCK],

@@ -18,7 +18,10 @@ enum load_crl_error { /* LoadCRLResponseError */
                       CRL_BASE_MISSING = 6,
 };
 
-enum { CRL_MAX = 32768 };
+enum {
+    CRL_MAX = 32768,
+    REQUEST_MAX = 1 << 16, /* more than STORE DATA joins */
+};
 
 static int refuse(const struct euicc *e, int code, const char *why)
 {
@@ -54,7 +57,11 @@ static int load(struct euicc *e, int ci, bool delta, struct crl **ret)
     key_of(e, ci, delta, key);
     wr_init_heap(&w, CRL_MAX);
     int err = nvm_get(e->nvm, key, &w, &found);
-    if (err == 0 && found && crl_parse(e->crypto, wr_view(&w), ret, &reason) != 0)
+    if (err == 0)
+        err = wr_failed(&w);
+    if (err == 0 && found)
+        err = crl_parse(e->crypto, wr_view(&w), ret, &reason);
+    if (err == ERR_INPUT)
         err = FAULT(&e->trace, ERR_NVM, "%s is damaged: %s", key, reason);
     wr_done(&w);
     return err;
@@ -82,66 +89,63 @@ int crl_revokes(struct euicc *e, int ci, const struct cert *cert, bool *ret)
     return 0;
 }
 
-/* All checks.  *ret_code is 0 when the CRL may be stored. */
-static int check(struct euicc *e, const struct crl *crl, int ci, int *ret_code)
+/* A delta CRL goes on top of its base, or of a later one. */
+static int check_base(struct euicc *e, const struct crl *crl, int ci)
 {
-    const struct ec_pub *key;
-    uint64_t number, base, loaded;
+    uint64_t base, loaded;
     bool any;
-    bool delta = crl_is_partial(crl);
 
-    TRY(ecasd_ci_key(e, ci, &key));
-    if (!crl_verify(e->crypto, crl, key)) {
-        *ret_code = refuse(e, CRL_INVALID_SIGNATURE, "the CRL does not verify under its CI's key");
-        return 0;
-    }
-    if (!crl_number(crl, &number)) {
-        *ret_code = refuse(e, CRL_INVALID_FORMAT, "there is no cRLNumber");
-        return 0;
-    }
-    TRY(number_loaded(e, ci, delta, &any, &loaded));
-    if (any && loaded > number) {
-        *ret_code = refuse(e, CRL_FRESHER_ALREADY_LOADED, "a CRL of a higher number is loaded");
-        return 0;
-    }
-    if (delta) {
-        TRY(number_loaded(e, ci, false, &any, &loaded));
-        if (!any || !crl_base_number(crl, &base) || loaded < base) {
-            *ret_code = refuse(e, CRL_BASE_MISSING, "the delta CRL's base is not loaded");
-            return 0;
-        }
-    }
-    *ret_code = ES10_OK;
+    TRY(number_loaded(e, ci, false, &any, &loaded));
+    if (!any || !crl_base_number(crl, &base) || loaded < base)
+        return refuse(e, CRL_BASE_MISSING, "the delta CRL's base is not loaded");
     return 0;
 }
 
-/* Checks and stores.  *ret_code is a LoadCRLResponseError or 0. */
-static int take(struct euicc *e, struct rd der, int *ret_code)
+/* May it be stored?  0, a load_crl_error or a fault. */
+static int check(struct euicc *e, const struct crl *crl, int ci)
+{
+    const struct ec_pub *key;
+    uint64_t number, loaded;
+    bool any, delta = crl_is_partial(crl);
+
+    TRY(ecasd_ci_key(e, ci, &key));
+    if (!crl_verify(e->crypto, crl, key))
+        return refuse(e, CRL_INVALID_SIGNATURE, "the CRL does not verify under its CI's key");
+    if (!crl_number(crl, &number))
+        return refuse(e, CRL_INVALID_FORMAT, "there is no cRLNumber");
+    TRY(number_loaded(e, ci, delta, &any, &loaded));
+    if (any && loaded > number)
+        return refuse(e, CRL_FRESHER_ALREADY_LOADED, "a CRL of a higher number is loaded");
+    return delta ? check_base(e, crl, ci) : 0;
+}
+
+static int check_and_store(struct euicc *e, const struct crl *crl, struct rd der)
+{
+    int ci = ecasd_find_ci(e, crl_aki(crl));
+    char key[NVM_KEY_MAX];
+
+    if (ci == ECASD_NO_CI)
+        return refuse(e, CRL_VERIFICATION_KEY_NOT_FOUND, "its issuer is no CI of this eUICC");
+    TRY(check(e, crl, ci));
+    key_of(e, ci, crl_is_partial(crl), key);
+    return nvm_put(e->nvm, key, der);
+}
+
+/* 0, a load_crl_error or a fault. */
+static int take(struct euicc *e, struct rd der)
 {
     struct crl *crl;
     const char *reason;
-    char key[NVM_KEY_MAX];
 
-    if (der.n > CRL_MAX) {
-        *ret_code = refuse(e, CRL_NOT_ENOUGH_MEMORY, "the CRL is larger than 32768 octets");
-        return 0;
-    }
-    if (crl_parse(e->crypto, der, &crl, &reason) != 0) {
-        *ret_code = refuse(e, CRL_INVALID_FORMAT, reason);
-        return 0;
-    }
-    int ci = ecasd_find_ci(e, crl_aki(crl));
-    int err = 0;
-    if (ci == ECASD_NO_CI)
-        *ret_code = refuse(e, CRL_VERIFICATION_KEY_NOT_FOUND, "its issuer is no CI of this eUICC");
-    else
-        err = check(e, crl, ci, ret_code);
-    if (err == 0 && *ret_code == ES10_OK) {
-        key_of(e, ci, crl_is_partial(crl), key);
-        err = nvm_put(e->nvm, key, der);
-    }
+    if (der.n > CRL_MAX)
+        return refuse(e, CRL_NOT_ENOUGH_MEMORY, "the CRL is larger than 32768 octets");
+    int result = crl_parse(e->crypto, der, &crl, &reason);
+    if (result == ERR_INPUT)
+        return refuse(e, CRL_INVALID_FORMAT, reason);
+    TRY(result);
+    result = check_and_store(e, crl, der);
     crl_free(&crl);
-    return err;
+    return result;
 }
 
 /* crl is [0] CertificateList: its contents behind A0 instead of 30, or the whole of it within A0
@@ -168,18 +172,18 @@ int es10b_load_crl(struct session *s, struct rd body, struct wr *rsp)
 {
     struct euicc *e = s->euicc;
     struct wr der;
-    int code;
 
     if (!setting_is(&e->settings, SET_CRL, "on")) {
         trace_check(&e->trace, "LoadCRL is not supported (setting crl; SGP.22 5.7.12)");
         return SW_REFERENCE_NOT_FOUND;
     }
-    wr_init_heap(&der, 1 << 16);
-    int err = unwrap(body, &der);
-    if (err == 0)
-        err = take(e, wr_view(&der), &code);
+    wr_init_heap(&der, REQUEST_MAX);
+    int code = unwrap(body, &der);
+    if (code == 0)
+        code = take(e, wr_view(&der));
     wr_done(&der);
-    TRY(err);
+    if (code < 0)
+        return code;
     struct wr_mark m = tlv_open(rsp, TAG_LOAD_CRL);
     if (code == ES10_OK)
         tlv_put(rsp, TAG_CHOICE_0, rd_of(NULL, 0)); /* no parts are missing */

@@ -72,6 +72,7 @@ void eim_put_configuration(const struct eim *eim, struct wr *w);
 
 /* The data object that ends what is signed between the two: 84 L token, 84 01 00 without one
  * (SGP.32 2.11.1.1, 2.11.2.1). */
+enum { EIM_TOKEN_OBJECT_MAX = 11 };
 void eim_put_token(const struct eim *eim, struct wr *w);
 
 /* The counter goes up with the package that brings it. */

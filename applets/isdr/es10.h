@@ -87,7 +87,7 @@ struct result_name {
 int es10_refuse(const struct euicc *e, const char *function, const struct result_name *names,
                 size_t n_names, int code, const char *why, const char *clause);
 
-/* Is this tag in a tag list (5C), which is tags of up to three octets one after the other? */
+/* Is this tag in a tag list (5C)? */
 bool es10_list_has(struct rd list, uint32_t tag);
 
 /* A response that is nothing but a result code: TAG { inner code }. */
@@ -96,9 +96,12 @@ void es10_put_result(struct wr *rsp, uint32_t tag, uint32_t inner, int code);
 /* es10a.c: LPAd to ISD-R, discovery (SGP.22 5.7.3, 5.7.4) */
 es10_fn es10a_get_euicc_configured_addresses, es10a_set_default_dp_address;
 
-/* es10b.c: profile download (SGP.22 5.7.5 to 5.7.14, 5.7.22) */
-es10_fn es10b_get_euicc_info1, es10b_get_euicc_info2, es10b_get_euicc_challenge,
-    es10b_authenticate_server, es10b_prepare_download, es10b_cancel_session, es10b_get_rat;
+/* es10b.c: profile download (SGP.22 5.7.5, 5.7.7, 5.7.13, 5.7.14) */
+es10_fn es10b_get_euicc_challenge, es10b_authenticate_server, es10b_prepare_download,
+    es10b_cancel_session;
+
+/* euicc_info.c, rules.c (SGP.22 5.7.8, 5.7.22) */
+es10_fn es10b_get_euicc_info1, es10b_get_euicc_info2, es10b_get_rat;
 
 /* notification.c (SGP.22 5.7.9 to 5.7.11) */
 es10_fn es10b_list_notification, es10b_retrieve_notifications_list,
@@ -107,9 +110,12 @@ es10_fn es10b_list_notification, es10b_retrieve_notifications_list,
 /* crl.c (SGP.22 5.7.12) */
 es10_fn es10b_load_crl;
 
-/* es10c.c: local profile management (SGP.22 5.7.15 to 5.7.21) */
-es10_fn es10c_get_profiles_info, es10c_enable_profile, es10c_disable_profile, es10c_delete_profile,
-    es10c_euicc_memory_reset, es10c_get_eid, es10c_set_nickname;
+/* es10c.c: local profile management (SGP.22 5.7.16 to 5.7.18, 5.7.20, 5.7.21) */
+es10_fn es10c_enable_profile, es10c_disable_profile, es10c_delete_profile, es10c_get_eid,
+    es10c_set_nickname;
+
+/* profile_info.c, memory_reset.c (SGP.22 5.7.15, 5.7.19) */
+es10_fn es10c_get_profiles_info, es10c_euicc_memory_reset;
 
 /* euicc_package.c, rollback.c (SGP.32 5.9.1, 5.9.16) */
 es10_fn es10b_load_euicc_package, es10b_profile_rollback;

@@ -2,9 +2,8 @@
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdr/eim.h"
 #include "applets/isdr/es10.h"
+#include "applets/isdr/metadata.h"
 #include "applets/isdr/profile_state.h"
-
-enum { TAG_NICKNAME = 0x90 };
 
 /* --- EnableProfile, DisableProfile, DeleteProfile (SGP.22 5.7.16 to 5.7.18) --- */
 
@@ -153,7 +152,6 @@ int es10c_set_nickname(struct session *s, struct rd body, struct wr *rsp)
     struct tlv iccid, nickname;
     struct profile p;
     uint16_t index;
-    bool found;
     int code = ES10_OK;
 
     if (!tlv_find(body, TAG_ICCID, &iccid) || !tlv_find(body, TAG_NICKNAME, &nickname))
@@ -166,8 +164,8 @@ int es10c_set_nickname(struct session *s, struct rd body, struct wr *rsp)
         code = es10_refuse(e, "SetNickname", names, N_ELEMS(names), UNDEFINED_ERROR,
                            "the nickname is over 64 octets or not UTF-8", "SGP.22 5.7.21");
     } else {
-        TRY(profile_load(e, index, &p, &found));
-        int err = found ? profile_set_nickname(e, &p, nickname.value) : ERR_BUG;
+        TRY(profile_get(e, index, &p));
+        int err = profile_set_nickname(e, &p, nickname.value);
         profile_done(&p);
         TRY(err);
     }

@@ -166,11 +166,6 @@ static int put_info2(struct euicc *e, bool with_iot_fields, struct wr *w)
     return 0;
 }
 
-int euicc_info2_put(struct euicc *e, struct wr *w)
-{
-    return put_info2(e, iot_at_least(e, IOT_V1_0), w);
-}
-
 /* euiccSigned1 is of SGP.22's module, whose EUICCInfo2 ends before these fields. */
 int euicc_info2_put_signed(struct euicc *e, struct wr *w)
 {
@@ -180,7 +175,7 @@ int euicc_info2_put_signed(struct euicc *e, struct wr *w)
 int es10b_get_euicc_info2(struct session *s, struct rd body, struct wr *rsp)
 {
     (void)body;
-    return euicc_info2_put(s->euicc, rsp);
+    return put_info2(s->euicc, iot_at_least(s->euicc, IOT_V1_0), rsp);
 }
 
 int es10b_get_euicc_info1(struct session *s, struct rd body, struct wr *rsp)

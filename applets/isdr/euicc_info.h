@@ -4,10 +4,8 @@
 
 #include "os/euicc.h"
 
-/* EUICCInfo2 (SGP.22 5.7.8), whole, as GetEUICCInfo2 answers it. */
-int euicc_info2_put(struct euicc *e, struct wr *w);
-
-/* As euiccSigned1 has it: in SGP.32 v1.0.1 without ipaMode and iotSpecificInfo. */
+/* EUICCInfo2 (SGP.22 5.7.8), whole, as euiccSigned1 has it: in SGP.32 v1.0.1 without ipaMode and
+ * iotSpecificInfo. */
 int euicc_info2_put_signed(struct euicc *e, struct wr *w);
 
 #endif

@@ -15,7 +15,6 @@
 
 enum {
     TRANSACTION_ID_MAX = 16,
-    TOKEN_OBJECT_MAX = 12,
     UNSIGNED_CODE = 0x8F, /* euiccPackageUnsignedErrorCode, v1.3 */
 
     /* Octets around the elements of a result that is signed and framed: BF51, A0, 5F37, and what
@@ -119,7 +118,7 @@ static int is_associated(struct load *l, bool *ret)
 /* Over the octets as received, then the association token (SGP.32 2.11.1.1). */
 static int verifies(struct load *l, bool *ret)
 {
-    uint8_t octets[TOKEN_OBJECT_MAX];
+    uint8_t octets[EIM_TOKEN_OBJECT_MAX];
     struct ec_pub *key = NULL;
     struct wr token;
 

@@ -127,19 +127,6 @@ static int refuse(const struct euicc *e, const struct state_function *f, int cod
     return es10_refuse(e, f->name, names, N_ELEMS(names), code, why, f->clause);
 }
 
-static int is_test_profile(struct euicc *e, uint16_t index, bool *ret)
-{
-    struct profile p;
-    bool found;
-
-    TRY(profile_load(e, index, &p, &found));
-    if (!found)
-        return ERR_BUG;
-    *ret = p.profile_class == CLASS_TEST;
-    profile_done(&p);
-    return 0;
-}
-
 /* PPR1 of the enabled profile does not matter: fallbackAllowed of the other one does. */
 static int check_execute(struct euicc *e, const struct profile_switch *now,
                          struct profile_switch *ret)
@@ -159,7 +146,7 @@ static int check_execute(struct euicc *e, const struct profile_switch *now,
         return refuse(e, f, PROFILE_NOT_IN_RIGHT_STATE, "the fallback profile is enabled");
     if (now->enabled == NO_PROFILE)
         return refuse(e, f, FALLBACK_COMMAND_ERROR, "no profile is enabled");
-    TRY(is_test_profile(e, now->enabled, &is_test));
+    TRY(profile_is_test(e, now->enabled, &is_test));
     if (is_test)
         return refuse(e, f, UNDEFINED_ERROR, "a test profile is enabled");
     *ret = (struct profile_switch){ .enabled = holder, .returns = now->enabled };

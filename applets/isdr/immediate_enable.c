@@ -71,7 +71,6 @@ int immediate_enable_configure(struct euicc *e, struct rd fields, const char *wh
                                const char *clause)
 {
     struct tlv flag, oid, address;
-    bool existed;
 
     if (!setting_is(&e->settings, SET_IMMEDIATE_ENABLE, "on"))
         return refuse_configuration(e, who, CONFIGURE_COMMAND_ERROR,
@@ -87,17 +86,12 @@ int immediate_enable_configure(struct euicc *e, struct rd fields, const char *wh
         return refuse_configuration(e, who, CONFIGURE_INSUFFICIENT_MEMORY,
                                     "the OID or the address is too long", clause);
     if (!on)
-        return immediate_enable_reset(e, &existed);
+        return immediate_enable_reset(e);
     return store_configuration(e, has_oid ? &oid : NULL, has_address ? &address : NULL);
 }
 
-int immediate_enable_reset(struct euicc *e, bool *ret_existed)
+int immediate_enable_reset(struct euicc *e)
 {
-    uint8_t octets[CONFIGURATION_MAX];
-    struct wr w;
-
-    wr_init(&w, octets, sizeof octets);
-    TRY(nvm_get(e->nvm, KEY_CONFIGURATION, &w, ret_existed));
     return nvm_del(e->nvm, KEY_CONFIGURATION);
 }
 
@@ -178,13 +172,10 @@ static int enable_finished(struct euicc *e, enum switch_how how)
 {
     struct profile_switch now, next;
     struct profile target;
-    bool found;
 
     TRY(check_download(e));
     TRY(profile_get_switch(e, &now));
-    TRY(profile_load(e, isdr_state(e)->finished.index, &target, &found));
-    if (!found)
-        return ERR_BUG;
+    TRY(profile_get(e, isdr_state(e)->finished.index, &target));
     int code = state_check_enable(e, &enable_function, &now, &target, &next);
     profile_done(&target);
     if (code > 0) /* none of these results is there for it */

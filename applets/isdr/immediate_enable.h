@@ -12,6 +12,7 @@
 int immediate_enable_configure(struct euicc *e, struct rd fields, const char *who,
                                const char *clause);
 
-int immediate_enable_reset(struct euicc *e, bool *ret_existed);
+/* Off, as at manufacture. */
+int immediate_enable_reset(struct euicc *e);
 
 #endif

@@ -65,14 +65,11 @@ static bool reset_takes(uint32_t options, const struct profile *p)
 static int takes_enabled(struct euicc *e, uint32_t options, uint16_t enabled, bool *ret)
 {
     struct profile p;
-    bool found;
 
     *ret = false;
     if (enabled == NO_PROFILE)
         return 0;
-    TRY(profile_load(e, enabled, &p, &found));
-    if (!found)
-        return ERR_BUG;
+    TRY(profile_get(e, enabled, &p));
     *ret = reset_takes(options, &p);
     profile_done(&p);
     return 0;
@@ -83,16 +80,13 @@ static int reset_profiles(struct euicc *e, uint32_t options, struct profile_swit
                           bool *ret_any)
 {
     uint16_t index = NO_PROFILE;
-    bool found;
 
     for (;;) {
         struct profile p;
         TRY(profile_next(e, &index));
         if (index == NO_PROFILE)
             return 0;
-        TRY(profile_load(e, index, &p, &found));
-        if (!found)
-            return ERR_BUG;
+        TRY(profile_get(e, index, &p));
         int err = 0;
         if (reset_takes(options, &p)) {
             err = profile_delete(e, &p, now);
@@ -159,10 +153,9 @@ static int reset_immediate_enable(struct euicc *e, const struct reset *r)
     static const struct result_name names[] = {
         { IMMEDIATE_ENABLE_RESET_NOT_SUPPORTED, "resetIECNotSupported" },
     };
-    bool existed;
 
     if (setting_is(&e->settings, SET_IMMEDIATE_ENABLE, "on"))
-        return immediate_enable_reset(e, &existed);
+        return immediate_enable_reset(e);
     return es10_refuse(e, "eUICCMemoryReset, Immediate Enable", names, N_ELEMS(names),
                        IMMEDIATE_ENABLE_RESET_NOT_SUPPORTED,
                        "Immediate Profile Enabling is not supported", r->clause);
@@ -200,11 +193,10 @@ static int reset_all(struct euicc *e, struct reset *r, struct profile_switch *no
 }
 
 /* Nothing at all is done. */
-static int refuse_all(const struct euicc *e, struct reset *r, int code, const char *why)
+static void refuse_all(const struct euicc *e, struct reset *r, int code, const char *why)
 {
     r->result = refuse(e, r, code, why);
     r->eim = r->immediate_enable = UNDEFINED_ERROR;
-    return 0;
 }
 
 static void put_results(struct wr *rsp, uint32_t tag, const struct reset *r)
@@ -244,9 +236,9 @@ int es10c_euicc_memory_reset(struct session *s, struct rd body, struct wr *rsp)
     }
     TRY(profile_get_switch(e, &now));
     if (euicc_cat_is_busy(e))
-        TRY(refuse_all(e, &r, RESET_CAT_BUSY, "a proactive session is going on"));
+        refuse_all(e, &r, RESET_CAT_BUSY, "a proactive session is going on");
     else if (now.emergency)
-        TRY(refuse_all(e, &r, UNDEFINED_ERROR, "the Emergency Profile is enabled"));
+        refuse_all(e, &r, UNDEFINED_ERROR, "the Emergency Profile is enabled");
     else
         TRY(reset_all(e, &r, &now));
     put_results(rsp, TAG_EUICC_MEMORY_RESET, &r);
@@ -264,9 +256,9 @@ int es10b_memory_reset(struct session *s, struct rd body, struct wr *rsp)
     TRY(profile_get_switch(e, &now));
     TRY(takes_enabled(e, r.options, now.enabled, &needs_refresh));
     if (now.emergency)
-        TRY(refuse_all(e, &r, IOT_ECALL_ACTIVE, "the Emergency Profile is enabled"));
+        refuse_all(e, &r, IOT_ECALL_ACTIVE, "the Emergency Profile is enabled");
     else if (needs_refresh && euicc_cat_is_busy(e))
-        TRY(refuse_all(e, &r, RESET_CAT_BUSY, "a proactive session is going on"));
+        refuse_all(e, &r, RESET_CAT_BUSY, "a proactive session is going on");
     else
         TRY(reset_all(e, &r, &now));
     put_results(rsp, TAG_IOT_MEMORY_RESET, &r);

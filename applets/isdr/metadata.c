@@ -5,21 +5,7 @@
 #include "applets/isdr/profile_store.h"
 #include "applets/isdr/rules.h"
 
-enum {
-    TAG_SERVICE_PROVIDER_NAME = 0x91,
-    TAG_PROFILE_NAME = 0x92,
-    TAG_ICON_TYPE = 0x93,
-    TAG_ICON = 0x94,
-    TAG_PROFILE_CLASS = 0x95,
-    TAG_NOTIFICATION_CONFIGURATION = 0xB6,
-    TAG_PROFILE_OWNER = 0xB7,
-    TAG_PPRS = 0x99,
-    TAG_DATA_NOT_STORED = 0xBF23,  /* serviceSpecificDataNotStoredInEuicc */
-    TAG_ECALL_INDICATION = 0x9F7B, /* SGP.32 5.3.1 */
-    TAG_FALLBACK_ALLOWED = 0x9F67,
-    MAX_ICON_TYPE = 1, /* jpg(0), png(1) */
-    MAX_EVENTS = 0x0F, /* install, enable, disable, delete */
-};
+enum { MAX_EVENTS = 0x0F /* install, enable, disable, delete */ };
 
 enum field_kind { OCTETS, UTF8, BITS, NUMBER };
 
@@ -32,11 +18,12 @@ static const struct field {
     const char *wrong;
 } fields[] = {
     { TAG_ICCID, true, OCTETS, ICCID_LEN, ICCID_LEN, "iccid is missing or not 10 octets" },
-    { TAG_SERVICE_PROVIDER_NAME, true, UTF8, 0, 32,
+    { TAG_SERVICE_PROVIDER_NAME, true, UTF8, 0, SERVICE_PROVIDER_NAME_MAX,
       "serviceProviderName is missing, over 32 octets or not UTF-8" },
-    { TAG_PROFILE_NAME, true, UTF8, 0, 64, "profileName is missing, over 64 octets or not UTF-8" },
-    { TAG_ICON_TYPE, false, NUMBER, 0, MAX_ICON_TYPE, "iconType is neither jpg nor png" },
-    { TAG_ICON, false, OCTETS, 0, 1024, "icon is over 1024 octets" },
+    { TAG_PROFILE_NAME, true, UTF8, 0, PROFILE_NAME_MAX,
+      "profileName is missing, over 64 octets or not UTF-8" },
+    { TAG_ICON_TYPE, false, NUMBER, ICON_JPG, ICON_PNG, "iconType is neither jpg nor png" },
+    { TAG_ICON, false, OCTETS, 0, ICON_MAX, "icon is over 1024 octets" },
     { TAG_PROFILE_CLASS, false, NUMBER, CLASS_TEST, CLASS_OPERATIONAL, "profileClass is unknown" },
     { TAG_PPRS, false, BITS, 0, 0, "profilePolicyRules is no BIT STRING" },
     { TAG_ECALL_INDICATION, false, OCTETS, 1, 1, "ecallIndication is no BOOLEAN" },
@@ -70,8 +57,9 @@ static bool notifications_are_good(struct rd body)
     while (body.n > 0) {
         if (tlv_expect(&body, TAG_SEQUENCE, &entry) != 0 || !tlv_all_whole(entry.value) ||
             !tlv_find(entry.value, TAG_CTX_0, &events) || tlv_bits(events.value, &bits) != 0 ||
-            !tlv_find(entry.value, TAG_CTX_1, &address) || address.value.n > 255 ||
-            !rd_is_utf8(address.value) || bits > MAX_EVENTS)
+            !tlv_find(entry.value, TAG_CTX_1, &address) ||
+            address.value.n > NOTIFICATION_ADDRESS_MAX || !rd_is_utf8(address.value) ||
+            bits > MAX_EVENTS)
             return false;
     }
     return true;

@@ -8,6 +8,7 @@
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/iot.h"
+#include "applets/isdr/metadata.h"
 #include "applets/isdr/package_result.h"
 #include "applets/isdr/rollback.h"
 
@@ -15,8 +16,7 @@ enum {
     TAG_PROFILE_INSTALLATION_RESULT = 0xBF37,
     TAG_PROFILE_INSTALLATION_RESULT_DATA = 0xBF27,
     TAG_NOTIFICATION_METADATA = 0xBF2F,
-    TAG_NOTIFICATION_CONFIGURATION = 0xB6, /* in the profile's metadata */
-    NOTIFICATION_MAX = 8192,               /* octets of one */
+    NOTIFICATION_MAX = 8192, /* octets of one */
 };
 
 #define KEY_PREFIX   "isdr/notification/"
@@ -361,6 +361,7 @@ int es10b_retrieve_notifications_list(struct session *s, struct rd body, struct 
 {
     struct filter f = { 0 };
     enum package_results results;
+    size_t before = rsp->n;
     bool found = false;
 
     TRY(read_criteria(s->euicc, body, &f, &results));
@@ -370,7 +371,7 @@ int es10b_retrieve_notifications_list(struct session *s, struct rd body, struct 
         TRY(put_results(s->euicc, &f, rsp, &found));
     if (found)
         return 0;
-    wr_clear(rsp);
+    rsp->n = before;
     return put_list(s->euicc, TAG_RETRIEVE_NOTIFICATIONS_LIST, &f, true, rsp);
 }
 

@@ -18,18 +18,13 @@ static int load(struct euicc *e, struct wr *list)
 {
     bool found;
 
-    wr_init_heap(list, LIST_MAX);
+    wr_init_secret(list, LIST_MAX);
     int err = nvm_get(e->nvm, KEY_OTPK, list, &found);
+    if (err == 0)
+        err = wr_failed(list); /* half a list would be stored as all of it */
     if (err != 0)
         wr_done(list);
     return err;
-}
-
-static void unload(struct wr *list)
-{
-    if (list->p != NULL)
-        crypto_wipe(list->p, list->size);
-    wr_done(list);
 }
 
 static bool has_point(struct rd entry, struct rd point)
@@ -58,7 +53,7 @@ int otpk_find(struct euicc *e, struct rd smdp_oid, enum curve curve, struct rd p
         if (ec_key_curve(found) != curve)
             ec_key_free(&found);
     }
-    unload(&list);
+    wr_done(&list);
     if (err == 0)
         *ret = found;
     return err;
@@ -104,7 +99,7 @@ static int rewrite(struct euicc *e, struct rd smdp_oid, const struct ec_key *key
     ec_key_point(key, octets);
     struct rd point = rd_of(octets, sizeof octets);
     TRY(load(e, &old));
-    wr_init_heap(&new, LIST_MAX);
+    wr_init_secret(&new, LIST_MAX);
     if (keep)
         err = put_entry(e, &new, smdp_oid, point, key);
     copy_others(&new, wr_view(&old), point, keep ? MAX_ENTRIES - 1 : MAX_ENTRIES);
@@ -112,8 +107,8 @@ static int rewrite(struct euicc *e, struct rd smdp_oid, const struct ec_key *key
         err = wr_failed(&new);
     if (err == 0 && !rd_equal(wr_view(&old), wr_view(&new)))
         err = nvm_put(e->nvm, KEY_OTPK, wr_view(&new));
-    unload(&old);
-    unload(&new);
+    wr_done(&old);
+    wr_done(&new);
     return err;
 }
 

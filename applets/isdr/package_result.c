@@ -9,10 +9,7 @@
 #include "applets/isdr/es10.h"
 #include "applets/isdr/notification.h"
 
-enum {
-    TOKEN_OBJECT_MAX = 12, /* 84 L and up to nine octets */
-    RESULT_MAX = 1 << 17,  /* octets of one; setting package_result_max is below */
-};
+enum { RESULT_MAX = 1 << 17 /* octets of one; setting package_result_max is below */ };
 
 #define KEY_PREFIX "isdr/package-result/"
 
@@ -31,7 +28,7 @@ int package_result_sequence(struct euicc *e, uint64_t *ret)
 static int put_signed(struct euicc *e, const struct eim *eim, uint32_t arm, struct rd data_signed,
                       struct wr *w)
 {
-    uint8_t octets[TOKEN_OBJECT_MAX], signature[EC_SIGNATURE_LEN];
+    uint8_t octets[EIM_TOKEN_OBJECT_MAX], signature[EC_SIGNATURE_LEN];
     struct wr token;
 
     wr_init(&token, octets, sizeof octets);

@@ -6,26 +6,13 @@
 #include "applets/ecasd/ecasd.h"
 #include "applets/isdr/es10.h"
 #include "applets/isdr/fallback.h"
+#include "applets/isdr/metadata.h"
 #include "os/hex.h"
 
 enum {
     TAG_HEADER = 0xA0,
     TAG_PROFILE_TYPE = 0x82,
     TAG_HEADER_ICCID = 0x83,
-    TAG_SERVICE_PROVIDER_NAME = 0x91,
-    TAG_PROFILE_NAME = 0x92,
-    TAG_PROFILE_CLASS = 0x95,
-    TAG_FALLBACK_ALLOWED = 0x9F67,
-    TAG_ECALL_INDICATION = 0x9F7B,
-    TAG_ICON_TYPE = 0x93,
-    TAG_ICON = 0x94,
-    TAG_NOTIFICATION_CONFIGURATION = 0xB6,
-    TAG_PROFILE_OWNER = 0xB7,
-    TAG_PPRS = 0x99,
-    PROFILE_NAME_MAX = 64, /* these: SGP.22 5.5.3 */
-    PROVIDER_NAME_MAX = 32,
-    ICON_MAX = 1024,
-    ADDRESS_MAX = 255,
     MCC_MNC_LEN = 3,
     METADATA_MAX = 2048,
 };
@@ -78,10 +65,10 @@ static bool hex_octets(struct rd text, struct wr *ret)
     if (text.n % 2 != 0)
         return false;
     for (size_t i = 0; i < text.n; i += 2) {
-        int high = hex_digit((char)text.p[i]), low = hex_digit((char)text.p[i + 1]);
-        if (high < 0 || low < 0)
+        int octet = hex_octet((const char *)text.p + i);
+        if (octet < 0)
             return false;
-        wr_put_u8(ret, (uint8_t)(high << 4 | low));
+        wr_put_u8(ret, (uint8_t)octet);
     }
     return wr_failed(ret) == 0;
 }
@@ -102,7 +89,7 @@ static bool take_iccid(struct wanted *w, struct rd v)
 static bool take_provider(struct wanted *w, struct rd v)
 {
     w->provider = v;
-    return v.n <= PROVIDER_NAME_MAX && rd_is_utf8(v);
+    return v.n <= SERVICE_PROVIDER_NAME_MAX && rd_is_utf8(v);
 }
 
 static bool take_name(struct wanted *w, struct rd v)
@@ -120,7 +107,7 @@ static bool take_nickname(struct wanted *w, struct rd v)
 static bool take_notify(struct wanted *w, struct rd v)
 {
     w->notify = v;
-    return v.n > 0 && v.n <= ADDRESS_MAX && rd_is_utf8(v);
+    return v.n > 0 && v.n <= NOTIFICATION_ADDRESS_MAX && rd_is_utf8(v);
 }
 
 /* Six hex digits as in TS 24.008, like those of the setting rat. */
@@ -236,9 +223,9 @@ static void put_notify(struct rd address, struct wr *ret)
 
 static void put_icon(struct rd icon, struct wr *ret)
 {
-    enum { JPG = 0, PNG = 1, PNG_MAGIC = 0x89 };
+    enum { PNG_MAGIC = 0x89 };
 
-    tlv_put_u8(ret, TAG_ICON_TYPE, icon.p[0] == PNG_MAGIC ? PNG : JPG);
+    tlv_put_u8(ret, TAG_ICON_TYPE, icon.p[0] == PNG_MAGIC ? ICON_PNG : ICON_JPG);
     tlv_put(ret, TAG_ICON, icon);
 }
 
@@ -311,12 +298,11 @@ static const char *interpret(struct euicc *e, struct rd package, struct rd iccid
 static int put_state(struct euicc *e, uint16_t index, const struct wanted *w)
 {
     struct profile_switch now;
-    struct profile p = { 0 };
-    bool found;
+    struct profile p;
 
     if (w->nickname.n > 0) {
-        TRY(profile_load(e, index, &p, &found));
-        int err = found ? profile_set_nickname(e, &p, w->nickname) : ERR_BUG;
+        TRY(profile_get(e, index, &p));
+        int err = profile_set_nickname(e, &p, w->nickname);
         profile_done(&p);
         TRY(err);
     }
@@ -329,8 +315,8 @@ static int put_state(struct euicc *e, uint16_t index, const struct wanted *w)
     }
     if (!(w->bits & WORD_FALLBACK))
         return 0;
-    TRY(profile_load(e, index, &p, &found));
-    int result = found ? fallback_set(e, &p, (struct fallback_states){ &now, &now }) : ERR_BUG;
+    TRY(profile_get(e, index, &p));
+    int result = fallback_set(e, &p, (struct fallback_states){ &now, &now });
     profile_done(&p);
     return result;
 }

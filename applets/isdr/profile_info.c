@@ -5,17 +5,14 @@
 #include "applets/isdr/es10.h"
 #include "applets/isdr/fallback.h"
 #include "applets/isdr/iot.h"
+#include "applets/isdr/metadata.h"
 
 enum {
     TAG_PROFILE_INFO = 0xE3,
     TAG_PROFILE_STATE = 0x9F70,
-    TAG_NICKNAME = 0x90,
-    TAG_CLASS = 0x95,
-    TAG_METADATA_DP = 0xB8,
-    TAG_FALLBACK_ATTRIBUTE = 0x9F26, /* SGP.32 5.9.14, from here on */
-    TAG_FALLBACK_ALLOWED = 0x9F67,
-    TAG_ECALL_INDICATION = 0x9F7B,
+    TAG_FALLBACK_ATTRIBUTE = 0x9F26, /* SGP.32 5.9.14 */
     TAG_IOT_SPECIFIC = 0xBF64,
+    TAG_ACCESS_RULES = 0xBF76, /* that Android reads */
 
     INCORRECT_INPUT_VALUES = 1, /* ProfileInfoListError */
 };
@@ -32,21 +29,21 @@ static const struct info_field {
     { TAG_AID_4F, FROM_STATE, ALWAYS },
     { TAG_PROFILE_STATE, FROM_STATE, ALWAYS },
     { TAG_NICKNAME, FROM_STATE, ALWAYS },
-    { 0x91, FROM_METADATA, ALWAYS }, /* serviceProviderName */
-    { 0x92, FROM_METADATA, ALWAYS }, /* profileName */
-    { 0x93, FROM_METADATA, ALWAYS }, /* iconType */
-    { 0x94, FROM_METADATA, ALWAYS }, /* icon */
-    { TAG_CLASS, FROM_STATE, ALWAYS },
-    { 0xB6, FROM_METADATA, NEVER }, /* notificationConfigurationInfo */
-    { 0xB7, FROM_METADATA, NEVER }, /* profileOwner */
-    { TAG_METADATA_DP, FROM_STATE, NEVER },
-    { 0x99, FROM_METADATA, NEVER },   /* profilePolicyRules */
-    { 0xBF22, FROM_METADATA, NEVER }, /* serviceSpecificDataStoredInEuicc */
+    { TAG_SERVICE_PROVIDER_NAME, FROM_METADATA, ALWAYS },
+    { TAG_PROFILE_NAME, FROM_METADATA, ALWAYS },
+    { TAG_ICON_TYPE, FROM_METADATA, ALWAYS },
+    { TAG_ICON, FROM_METADATA, ALWAYS },
+    { TAG_PROFILE_CLASS, FROM_STATE, ALWAYS },
+    { TAG_NOTIFICATION_CONFIGURATION, FROM_METADATA, NEVER },
+    { TAG_PROFILE_OWNER, FROM_METADATA, NEVER },
+    { TAG_DP_PROPRIETARY, FROM_STATE, NEVER },
+    { TAG_PPRS, FROM_METADATA, NEVER },
+    { TAG_DATA_STORED, FROM_METADATA, NEVER },
     { TAG_ECALL_INDICATION, FROM_METADATA, ON_IOT },
     { TAG_FALLBACK_ATTRIBUTE, FROM_STATE, ON_IOT },
     { TAG_FALLBACK_ALLOWED, FROM_METADATA, ON_IOT },
     { TAG_IOT_SPECIFIC, FROM_METADATA, NEVER },
-    { 0xBF76, FROM_METADATA, NEVER }, /* access rules that Android reads */
+    { TAG_ACCESS_RULES, FROM_METADATA, NEVER },
 };
 
 /* Which profiles, and which of their fields. */
@@ -60,20 +57,11 @@ struct info_request {
 
 bool es10_list_has(struct rd list, uint32_t tag)
 {
-    while (list.n > 0) {
-        uint32_t one = list.p[0];
-        size_t n = 1;
-        if ((one & 0x1F) == 0x1F)
-            do {
-                if (n == list.n)
-                    return false;
-                one = one << 8 | list.p[n];
-            } while ((list.p[n++] & 0x80) && n < 4);
+    uint32_t one;
+
+    while (tlv_tag(&list, &one) == 0)
         if (one == tag)
             return true;
-        list.p += n;
-        list.n -= n;
-    }
     return false;
 }
 
@@ -100,10 +88,10 @@ static void put_state_field(uint32_t tag, const struct profile *p, const struct 
         if (p->nickname.n > 0)
             tlv_put(rsp, tag, p->nickname);
         break;
-    case TAG_CLASS:
+    case TAG_PROFILE_CLASS:
         tlv_put_uint(rsp, tag, p->profile_class);
         break;
-    case TAG_METADATA_DP:
+    case TAG_DP_PROPRIETARY:
         wr_put_rd(rsp, p->dp_proprietary);
         break;
     case TAG_FALLBACK_ATTRIBUTE:
@@ -144,11 +132,8 @@ static int put_one(struct euicc *e, const struct info_request *r, const struct i
                    uint16_t index, struct wr *rsp)
 {
     struct profile p;
-    bool found;
 
-    TRY(profile_load(e, index, &p, &found));
-    if (!found)
-        return ERR_BUG;
+    TRY(profile_get(e, index, &p));
     if (!r->by_class || p.profile_class == r->profile_class)
         put_info(r, &p, state, rsp);
     profile_done(&p);
@@ -190,7 +175,7 @@ static int parse_search(struct euicc *e, struct rd body, struct info_request *r,
         *ret_code = t.value.n >= 5 && t.value.n <= AID_MAX_LEN ? 0 : INCORRECT_INPUT_VALUES;
         return profile_find_aid(e, t.value, &r->index);
     }
-    if (tlv_find(in, TAG_CLASS, &t)) {
+    if (tlv_find(in, TAG_PROFILE_CLASS, &t)) {
         r->by_class = true;
         if (tlv_uint(t.value, &r->profile_class) != 0 || r->profile_class > CLASS_OPERATIONAL)
             *ret_code = INCORRECT_INPUT_VALUES;

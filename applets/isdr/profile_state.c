@@ -53,15 +53,12 @@ int state_check_enable(struct euicc *e, const struct state_function *f,
 {
     struct profile_switch next = { .enabled = target->index };
     struct profile enabled;
-    bool found = false;
 
     if (now->enabled == target->index)
         return state_refuse(e, f, PROFILE_NOT_IN_RIGHT_STATE, "it is enabled already");
     TRY(check_emergency(e, f, now, target));
     if (now->enabled != NO_PROFILE) {
-        TRY(profile_load(e, now->enabled, &enabled, &found));
-        if (!found)
-            return ERR_BUG;
+        TRY(profile_get(e, now->enabled, &enabled));
         int code = check_replaced(e, f, now, target, &enabled);
         if (target->profile_class == CLASS_TEST)
             next.resumes = enabled.profile_class == CLASS_TEST ? now->resumes : now->enabled;
@@ -112,13 +109,10 @@ int state_check_refresh(const struct euicc *e, const struct state_function *f, b
 int profile_notify(struct euicc *e, uint16_t index, enum notification_event event)
 {
     struct profile p;
-    bool found;
 
     if (index == NO_PROFILE)
         return 0;
-    TRY(profile_load(e, index, &p, &found));
-    if (!found)
-        return ERR_BUG;
+    TRY(profile_get(e, index, &p));
     int err = notification_add_event(e, &p, event, rd_of(NULL, 0));
     profile_done(&p);
     return err;

@@ -5,21 +5,15 @@
 #include <string.h>
 
 #include "applets/isdr/es10.h"
+#include "applets/isdr/metadata.h"
 #include "os/tlv.h"
 
 enum {
-    /* Fields of the record. */
+    /* Fields of the record, beside TAG_NICKNAME and TAG_DP_PROPRIETARY. */
     TAG_METADATA = 0xBF25, /* StoreMetadataRequest */
-    TAG_DP_PROPRIETARY = 0xB8,
-    TAG_NICKNAME = 0x90,
     TAG_RECORD_CI = 0xC0,
     TAG_RECORD_SIZE = 0xC1,
     TAG_RECORD_PRELOADED = 0xC2,
-
-    TAG_PROFILE_CLASS = 0x95,
-    TAG_PPRS = 0x99,
-    TAG_ECALL_INDICATION = 0x9F7B,
-    TAG_FALLBACK_ALLOWED = 0x9F67,
 
     /* Fields of isdr/switch. */
     TAG_RETURNS = 0x80,
@@ -128,9 +122,30 @@ int profile_load(struct euicc *e, uint16_t index, struct profile *ret, bool *ret
     return 0;
 }
 
+int profile_get(struct euicc *e, uint16_t index, struct profile *ret)
+{
+    bool found;
+
+    TRY(profile_load(e, index, ret, &found));
+    return found ? 0 : FAULT(&e->trace, ERR_BUG, "there is no profile %04X", index);
+}
+
 void profile_done(struct profile *p)
 {
     wr_done(&p->object);
+}
+
+int profile_is_test(struct euicc *e, uint16_t index, bool *ret)
+{
+    struct profile p;
+
+    *ret = false;
+    if (index == NO_PROFILE)
+        return 0;
+    TRY(profile_get(e, index, &p));
+    *ret = p.profile_class == CLASS_TEST;
+    profile_done(&p);
+    return 0;
 }
 
 static int store_record(struct euicc *e, const struct profile *p)
@@ -224,15 +239,13 @@ int profile_find_emergency(struct euicc *e, uint16_t *ret_index)
 {
     uint16_t index = NO_PROFILE;
     struct profile p;
-    bool found;
+    bool found = false;
 
     do {
         TRY(profile_next(e, &index));
         if (index == NO_PROFILE)
             break;
-        TRY(profile_load(e, index, &p, &found));
-        if (!found)
-            return ERR_BUG;
+        TRY(profile_get(e, index, &p));
         found = p.is_emergency;
         profile_done(&p);
     } while (!found);
@@ -382,12 +395,9 @@ int profile_update_metadata(struct euicc *e, const struct profile *p, struct rd 
 int profile_take_room(struct euicc *e, int64_t octets)
 {
     struct profile p;
-    bool found;
     int err = 0;
 
-    TRY(profile_load(e, e->uicc.mounted, &p, &found));
-    if (!found)
-        return ERR_BUG;
+    TRY(profile_get(e, e->uicc.mounted, &p));
     uint64_t before = p.size;
     if (octets < 0 && (uint64_t)-octets > before)
         err = FAULT(&e->trace, ERR_NVM, "the size of profile %04X is wrong", p.index);

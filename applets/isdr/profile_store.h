@@ -70,7 +70,12 @@ struct switch_undo {
 void isdp_aid(uint16_t index, uint8_t ret[AID_MAX_LEN]);
 
 int profile_load(struct euicc *e, uint16_t index, struct profile *ret, bool *ret_found);
+/* One that must be there: ERR_BUG when it is not. */
+int profile_get(struct euicc *e, uint16_t index, struct profile *ret);
 void profile_done(struct profile *p);
+
+/* Is it a test profile?  NO_PROFILE is none. */
+int profile_is_test(struct euicc *e, uint16_t index, bool *ret);
 
 /* By ICCID (10 octets) or ISD-P AID; *ret_index is NO_PROFILE when there is none. */
 int profile_find_iccid(struct euicc *e, struct rd iccid, uint16_t *ret_index);

@@ -113,22 +113,6 @@ static int replace_result(struct euicc *e, uint64_t grant, struct wr *rsp, bool 
 
 /* --- the function ----------------------------------------------------------------------------- */
 
-static int is_test(struct euicc *e, uint16_t index, bool *ret)
-{
-    struct profile p;
-    bool found;
-
-    *ret = false;
-    if (index == NO_PROFILE)
-        return 0;
-    TRY(profile_load(e, index, &p, &found));
-    if (!found)
-        return ERR_BUG;
-    *ret = p.profile_class == CLASS_TEST;
-    profile_done(&p);
-    return 0;
-}
-
 /* The state of things after it.  A test profile remembers what its end brings back; PPR1 does not
  * keep a profile that came with a way back. */
 static int state_after(struct euicc *e, const struct profile_switch *now,
@@ -137,8 +121,8 @@ static int state_after(struct euicc *e, const struct profile_switch *now,
     struct profile_switch next = { .enabled = now->rolls_back };
     bool to_test, from_test;
 
-    TRY(is_test(e, now->rolls_back, &to_test));
-    TRY(is_test(e, now->enabled, &from_test));
+    TRY(profile_is_test(e, now->rolls_back, &to_test));
+    TRY(profile_is_test(e, now->enabled, &from_test));
     if (to_test)
         next.resumes = from_test ? now->resumes : now->enabled;
     *ret = next;

@@ -19,19 +19,6 @@ bool rsp_allows(const struct rsp_session *s, enum rsp_call call)
     return legal[call][s->state];
 }
 
-const char *rsp_state_name(enum rsp_state state)
-{
-    static const char *const names[] = {
-        [RSP_IDLE] = "idle",
-        [RSP_CHALLENGED] = "challenged",
-        [RSP_AUTHENTICATED] = "authenticated",
-        [RSP_PREPARED] = "prepared",
-        [RSP_INSTALLING] = "installing",
-    };
-
-    return names[state];
-}
-
 struct rd rsp_transaction_id(const struct rsp_session *s)
 {
     return rd_of(s->transaction_id, s->transaction_id_len);

@@ -51,9 +51,6 @@ struct rsp_session {
 /* Is this call legal now? */
 bool rsp_allows(const struct rsp_session *s, enum rsp_call call);
 
-/* "authenticated", for traces. */
-const char *rsp_state_name(enum rsp_state state);
-
 struct rd rsp_transaction_id(const struct rsp_session *s);
 struct rd rsp_server_oid(const struct rsp_session *s);
 

@@ -9,23 +9,12 @@
 #include "applets/isdr/profile_store.h"
 #include "os/tlv.h"
 
-enum {
-    TAG_ICON_TYPE = 0x93,
-    TAG_ICON = 0x94,
-    TAG_PPRS = 0x99,
-    TAG_FALLBACK_ALLOWED = 0x9F67, /* since SGP.32 1.3 */
-    METADATA_MAX = 1 << 16,
-};
+enum { METADATA_MAX = 1 << 16 };
 
 /* UpdateMetadataRequest; what else is in it is passed over. */
 static const uint32_t updatable[] = {
-    0x91, /* serviceProviderName */
-    0x92, /* profileName */
-    TAG_ICON_TYPE,
-    TAG_ICON,
-    TAG_PPRS,
-    0xBF22, /* serviceSpecificDataStoredInEuicc */
-    TAG_FALLBACK_ALLOWED,
+    TAG_SERVICE_PROVIDER_NAME, TAG_PROFILE_NAME,     TAG_ICON_TYPE, TAG_ICON, TAG_PPRS,
+    TAG_DATA_STORED,           TAG_FALLBACK_ALLOWED, /* since SGP.32 1.3 */
 };
 
 static bool is_updatable(const struct euicc *e, uint32_t tag)
@@ -107,13 +96,10 @@ static int update(struct euicc *e, const struct profile *p, struct rd body)
 int es6_update_metadata(struct euicc *e, uint16_t profile, struct rd body)
 {
     struct profile p;
-    bool found;
 
     if (!tlv_all_whole(body))
         return refuse(e, SW_WRONG_DATA, "its fields are broken");
-    TRY(profile_load(e, profile, &p, &found));
-    if (!found)
-        return ERR_BUG;
+    TRY(profile_get(e, profile, &p));
     int result = update(e, &p, body);
     profile_done(&p);
     if (result == 0)

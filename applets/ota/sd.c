@@ -84,7 +84,7 @@ int sd_load(struct euicc *e, uint16_t profile, unsigned number, struct sd *ret, 
     char key[NVM_KEY_MAX];
 
     snprintf(key, sizeof key, "isdp/%04x/sd/%02x", profile, number);
-    wr_init_heap(&sd.object, SD_OBJECT_MAX);
+    wr_init_secret(&sd.object, SD_OBJECT_MAX);
     int err = nvm_get(e->nvm, key, &sd.object, ret_found);
     if (err == 0 && *ret_found && !parse(&sd))
         err = FAULT(&e->trace, ERR_NVM, "%s is damaged", key);
@@ -227,16 +227,11 @@ bool sd_next_key(struct rd *keys, struct sd_key_object *ret)
 
 void sd_keys_init(struct wr *w)
 {
-    wr_init_heap(w, KEYS_MAX);
-    (void)wr_reserve(w, KEYS_MAX); /* fails the writer, which its user asks */
-    if (wr_failed(w) == 0)
-        wr_clear(w);
+    wr_init_secret(w, KEYS_MAX);
 }
 
 void sd_keys_done(struct wr *w)
 {
-    if (w->p != NULL)
-        crypto_wipe(w->p, w->size);
     wr_done(w);
 }
 

@@ -56,8 +56,7 @@ bool sd_has_tar(const struct sd *sd, const uint8_t tar[SCP80_TAR_LEN], uint8_t *
 int sd_key(struct euicc *e, const struct sd *sd, uint8_t version, uint8_t id,
            struct scp80_key *ret);
 
-/* A writer for KeyObjects, with all its memory at once, so that no copy is left behind when it
- * grows; wiped at its end. */
+/* A writer for KeyObjects, which leaves none behind. */
 void sd_keys_init(struct wr *w);
 void sd_keys_done(struct wr *w);
 

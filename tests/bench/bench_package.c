@@ -57,23 +57,16 @@ static void ask(struct bench *b, struct rd request)
            "the card answers 9000");
 }
 
-static void put_hex(struct wr *w, const char *text)
-{
-    uint8_t octets[1024];
-
-    wr_put(w, octets, hex(text, octets, sizeof octets));
-}
-
 static void associate(struct bench *b)
 {
     wr_clear(&b->request);
     struct wr_mark m = tlv_open(&b->request, TAG_ADD_INITIAL_EIM);
     struct wr_mark list = tlv_open(&b->request, 0xA0);
     struct wr_mark one = tlv_open(&b->request, 0x30);
-    put_hex(&b->request, "80{ 65696D31 } 830100");
+    hex_put(&b->request, "80{ 65696D31 } 830100");
     struct wr_mark key = tlv_open(&b->request, 0xA5);
     struct wr_mark arm = tlv_open(&b->request, 0xA0);
-    put_hex(&b->request, "30{ 06072A8648CE3D0201 06082A8648CE3D030107 }");
+    hex_put(&b->request, "30{ 06072A8648CE3D0201 06082A8648CE3D030107 }");
     struct wr_mark bits = tlv_open(&b->request, 0x03);
     wr_put_u8(&b->request, 0);
     wr_put(&b->request, b->point, sizeof b->point);
@@ -95,9 +88,9 @@ static void sign_package(struct bench *b, const char *list)
 
     wr_clear(&b->data);
     struct wr_mark m = tlv_open(&b->data, 0x30);
-    put_hex(&b->data, "80{ 65696D31 } 5A{" EID "}");
+    hex_put(&b->data, "80{ 65696D31 } 5A{" EID "}");
     tlv_put_uint(&b->data, 0x81, ++b->counter);
-    put_hex(&b->data, list);
+    hex_put(&b->data, list);
     tlv_close(&b->data, m);
     const struct rd parts[] = { wr_view(&b->data), rd_of(no_token, sizeof no_token) };
     insist(ecdsa_sign(b->crypto, b->key, parts, 2, signature) == 0, "the eIM signs");

@@ -47,6 +47,7 @@
 #include "os/err.h"
 #include "os/tlv.h"
 #include "tests/rsp/message.h"
+#include "tests/testlib/hex.h"
 #include "tests/testlib/leak.h"
 
 enum {
@@ -345,7 +346,7 @@ uint16_t card_es10_hex(struct card *card, const char *request)
     struct wr w;
 
     wr_init_heap(&w, MESSAGE_MAX);
-    message_put_hex(&w, request);
+    hex_put(&w, request);
     card_es10(card, wr_view(&w));
     wr_done(&w);
     return card->sw;
@@ -359,7 +360,7 @@ void card_expect(struct card *card, const char *request, const char *answer)
     ck_assert_msg(card->sw == 0x9000 || card->sw >> 8 == 0x91, "%s: SW %04X (%s)", request,
                   card->sw, card->why);
     wr_init_heap(&w, MESSAGE_MAX);
-    message_put_hex(&w, answer);
+    hex_put(&w, answer);
     if (!rd_equal(wr_view(&w), wr_view(&card->data))) {
         char got[128] = "";
         for (size_t i = 0; i < card->data.n && 2 * i + 3 < sizeof got; i++)

@@ -11,16 +11,6 @@
 
 static const char own_eid[] = "89049032123451234512345678901235";
 
-static void put_hex(struct wr *w, const char *text)
-{
-    size_t max = strlen(text) + 16;
-    uint8_t *octets = malloc(max);
-
-    ck_assert_ptr_nonnull(octets);
-    wr_put(w, octets, hex(text, octets, max));
-    free(octets);
-}
-
 /* --- opening ---------------------------------------------------------------------------------- */
 
 static struct ec_pub *euicc_key(const struct server *s)
@@ -97,7 +87,7 @@ static void put_public_key(const struct test_eim *t, struct wr *ret)
     uint8_t point[EC_POINT_LEN];
 
     ec_key_point(t->key, point);
-    put_hex(ret, ec_key_curve(t->key) == CURVE_P256
+    hex_put(ret, ec_key_curve(t->key) == CURVE_P256
                      ? "30{ 06072A8648CE3D0201 06082A8648CE3D030107 }"
                      : "30{ 06072A8648CE3D0201 06092B2403030208010107 }");
     struct wr_mark bits = tlv_open(ret, 0x03);
@@ -123,7 +113,7 @@ void test_eim_put_configuration(const struct test_eim *t, const char *more, stru
         tlv_close(ret, arm);
     }
     tlv_close(ret, key);
-    put_hex(ret, more);
+    hex_put(ret, more);
 }
 
 void test_eim_associate(struct test_eim *t, struct card *card, bool with_token)
@@ -164,7 +154,7 @@ static void sign(const struct test_eim *t, struct rd data, const char *token, st
 
     wr_init(&behind, octets, sizeof octets);
     if (token != NULL)
-        put_hex(&behind, token);
+        hex_put(&behind, token);
     else
         put_token(t, &behind);
     const struct rd parts[] = { data, wr_view(&behind) };
@@ -181,15 +171,15 @@ void test_eim_sign(struct test_eim *t, const struct package_plan *plan)
     struct wr_mark m = tlv_open(&data, 0x30);
     tlv_put_str(&data, 0x80, t->id);
     struct wr_mark eid = tlv_open(&data, 0x5A);
-    put_hex(&data, plan->eid != NULL ? plan->eid : own_eid);
+    hex_put(&data, plan->eid != NULL ? plan->eid : own_eid);
     tlv_close(&data, eid);
     tlv_put_uint(&data, 0x81, t->counter);
     if (plan->transaction_id == NULL || plan->transaction_id[0] != '\0') {
         struct wr_mark id = tlv_open(&data, 0x82);
-        put_hex(&data, plan->transaction_id != NULL ? plan->transaction_id : "11223344");
+        hex_put(&data, plan->transaction_id != NULL ? plan->transaction_id : "11223344");
         tlv_close(&data, id);
     }
-    put_hex(&data, plan->list);
+    hex_put(&data, plan->list);
     tlv_close(&data, m);
     message_change(&data, plan->signed_change);
 
@@ -312,7 +302,7 @@ struct package_answer test_eim_expect(struct test_eim *t, struct card *card,
     describe(&a, got, sizeof got);
     wr_init_heap(&wanted, MESSAGE_MAX);
     if (is_hex(answer))
-        put_hex(&wanted, answer);
+        hex_put(&wanted, answer);
     bool same = is_hex(answer) ? a.arm == ANSWER_RESULT && rd_equal(wr_view(&wanted), a.results)
                                : strcmp(got, answer) == 0;
     ck_assert_msg(same, "%s: %s instead of %s (%s)", plan->list, got, answer, card->why);

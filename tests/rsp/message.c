@@ -79,12 +79,12 @@ static void put_text(struct wr *w, const char *text)
     const char *star = strchr(text, '*');
 
     if (star == NULL) {
-        message_put_hex(w, text);
+        hex_put(w, text);
         return;
     }
     char *front = strndup(text, (size_t)(star - text));
     ck_assert_ptr_nonnull(front);
-    message_put_hex(w, front);
+    hex_put(w, front);
     free(front);
     size_t n = strtoul(star + 1, NULL, 10);
     uint8_t *zeros = wr_reserve(w, n);
@@ -154,14 +154,4 @@ struct wr message_copy(struct rd octets)
     wr_put_rd(&w, octets);
     ck_assert_int_eq(wr_failed(&w), 0);
     return w;
-}
-
-void message_put_hex(struct wr *message, const char *text)
-{
-    size_t n = strlen(text) * 2 + 3; /* {} becomes a length of up to three octets */
-    uint8_t *octets = malloc(n);
-
-    ck_assert_ptr_nonnull(octets);
-    wr_put(message, octets, hex(text, octets, n));
-    free(octets);
 }

@@ -34,6 +34,5 @@ void message_flip(struct wr *message, const char *path, long at, uint8_t mask);
 /* A copy in memory of its own, to be given to wr_done(). */
 struct wr message_copy(struct rd octets);
 void message_set(struct wr *message, struct rd octets);
-void message_put_hex(struct wr *message, const char *text);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "lab/util.h"
 #include "os/err.h"
+#include "tests/testlib/hex.h"
 #include "tests/testlib/leak.h"
 
 enum {
@@ -279,7 +280,7 @@ static void put_ctx_params(const char *hex, struct wr *ret)
     static const char matching_id[] = "04386-AGYFT-A74Y8-3F815";
 
     if (hex != NULL) {
-        message_put_hex(ret, hex);
+        hex_put(ret, hex);
         return;
     }
     struct wr_mark m = tlv_open(ret, 0xA0);
@@ -325,7 +326,7 @@ void server_authenticate(struct server *s, struct rd euicc_challenge,
     wr_put_rd(&body, part);
     put_signature(s, key, &part, 1, &body);
     if (plan->ci_pkid != NULL)
-        message_put_hex(&body, plan->ci_pkid);
+        hex_put(&body, plan->ci_pkid);
     else
         tlv_put(&body, TAG_OCTET_STRING, cert_ski(s->ci));
     wr_put_rd(&body, wr_view(&shown.der));
@@ -422,7 +423,7 @@ void server_prepare(struct server *s, const struct prepare_plan *plan, struct wr
     wr_put_rd(&body, wr_view(&s->smdp_signature2));
     if (plan->hash_cc != NULL) {
         struct wr_mark hash = tlv_open(&body, TAG_OCTET_STRING);
-        message_put_hex(&body, plan->hash_cc);
+        hex_put(&body, plan->hash_cc);
         tlv_close(&body, hash);
     }
     wr_put_rd(&body, wr_view(&shown.der));
@@ -516,13 +517,13 @@ static void make_content(const struct bpp_plan *plan, struct content *ret)
     ret->metadata = message_copy(plan->metadata.n > 0 ? plan->metadata : wr_view(&metadata));
     wr_init_heap(&ret->configure, MESSAGE_MAX);
     wr_init_heap(&ret->replace_keys, MESSAGE_MAX);
-    message_put_hex(&ret->configure, plan->configure != NULL ? plan->configure : "BF2400");
+    hex_put(&ret->configure, plan->configure != NULL ? plan->configure : "BF2400");
     if (plan->replace_keys != NULL)
-        message_put_hex(&ret->replace_keys, plan->replace_keys);
+        hex_put(&ret->replace_keys, plan->replace_keys);
     message_change(&ret->metadata, plan->metadata_change);
     message_change(&ret->upp, plan->upp_change);
     if (plan->upp_tail != NULL)
-        message_put_hex(&ret->upp, plan->upp_tail);
+        hex_put(&ret->upp, plan->upp_tail);
     ck_assert_uint_le(plan->upp_cut, ret->upp.n);
     ret->upp.n -= plan->upp_cut;
     wr_done(&upp);
@@ -677,6 +678,17 @@ void server_metadata(struct rd upp, struct wr *ret)
     tlv_close(ret, m);
 }
 
+void server_put_load_crl(struct rd crl, struct wr *ret)
+{
+    struct tlv t;
+
+    ck_assert_int_eq(tlv_get(&crl, &t), 0);
+    wr_clear(ret);
+    struct wr_mark m = tlv_open(ret, 0xBF35);
+    tlv_put(ret, 0xA0, t.value);
+    tlv_close(ret, m);
+}
+
 void server_profile(unsigned digit, struct wr *ret_upp, struct wr *ret_metadata)
 {
     struct wr iccid, header;
@@ -684,7 +696,7 @@ void server_profile(unsigned digit, struct wr *ret_upp, struct wr *ret_metadata)
     wr_clear(ret_upp);
     read_operational(ret_upp);
     wr_init_heap(&iccid, 16);
-    message_put_hex(&iccid, server_iccid(digit));
+    hex_put(&iccid, server_iccid(digit));
     wr_init_heap(&header, 32);
     struct wr_mark m = tlv_open(&header, 0x83);
     swap_nibbles(wr_view(&iccid), &header);

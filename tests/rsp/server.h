@@ -144,6 +144,9 @@ void server_take_notification(struct server *s, struct rd pending, struct rsp_no
 void server_cancel(struct server *s, unsigned reason, struct wr *ret);
 long server_take_cancel(struct server *s, struct rd answer, unsigned reason);
 
+/* LoadCRLRequest of a CRL, tagged as SGP.22 has it: A0 instead of its own 30. */
+void server_put_load_crl(struct rd crl, struct wr *ret);
+
 /* A profile package and its metadata, told apart by a digit from 0 to 9 in their ICCID.  Metadata:
  * operational, and a notification of each event but installation to SERVER_ADDRESS. */
 void server_profile(unsigned digit, struct wr *ret_upp, struct wr *ret_metadata);

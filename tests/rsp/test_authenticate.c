@@ -473,17 +473,12 @@ static void issue_crl(struct bench *b, uint64_t number, uint64_t base, const str
                      0);
 }
 
-/* LoadCRL of it, tagged as SGP.22 has it: A0 instead of its own 30. */
 static long load_crl(struct bench *b, struct rd der)
 {
     struct tlv t;
     uint64_t code;
 
-    wr_clear(&b->request);
-    ck_assert_int_eq(tlv_get(&der, &t), 0);
-    struct wr_mark m = tlv_open(&b->request, 0xBF35);
-    tlv_put(&b->request, 0xA0, t.value);
-    tlv_close(&b->request, m);
+    server_put_load_crl(der, &b->request);
     uint16_t sw = card_es10(&b->card, wr_view(&b->request));
     ck_assert_msg(sw == 0x9000, "LoadCRL: %04X (%s)", sw, b->card.why);
     if (message_has(wr_view(&b->card.data), "BF35/A0", &t))

@@ -12,6 +12,7 @@
 #include "asn1/der.h"
 #include "os/err.h"
 #include "tests/rsp/bench.h"
+#include "tests/testlib/hex.h"
 #include "tests/testlib/suite.h"
 
 enum { /* BppCommandId */
@@ -540,6 +541,16 @@ static const struct row refused[] = {
       .plan.change = { "BF36/A2", "" },
       .command = LOAD_ELEMENTS,
       .reason = SECURITY_ERROR },
+    /* packages that are over too early */
+    { .what = "nothing behind StoreMetadata",
+      .plan.change = { "BF36/A3", "" },
+      .command = LOAD_ELEMENTS,
+      .reason = STRUCTURE_ERROR },
+    { .what = "nothing behind ReplaceSessionKeys",
+      .plan.ppk = true,
+      .plan.change = { "BF36/A3", "" },
+      .command = LOAD_ELEMENTS,
+      .reason = STRUCTURE_ERROR },
     /* LoadProfileElements: protection */
     { .what = "a bit in the first segment",
       .plan.flip = "BF36/A3/86",
@@ -743,6 +754,26 @@ START_TEST(a_bad_package_is_refused_for_its_reason)
 }
 END_TEST
 
+START_TEST(a_package_of_nothing_but_its_opening_is_refused)
+{
+    static const char *const containers[] = { "BF36/A0", "BF36/A1", "BF36/A3" };
+    const struct row row = { .what = "a package without containers",
+                             .command = CONFIGURE,
+                             .reason = STRUCTURE_ERROR };
+    struct bench b;
+
+    bench_open(&b);
+    uint64_t room = card_free_memory(&b.card);
+    bench_reach_prepared(&b);
+    server_bind(&b.server, &row.plan, &b.bpp);
+    for (size_t i = 0; i < N_ELEMS(containers); i++)
+        message_replace(&b.bpp, containers[i], rd_of(NULL, 0));
+    ck_assert(bench_load(&b, AS_LPAS_DO));
+    assert_refused(&b, &row, 0, room);
+    bench_close(&b);
+}
+END_TEST
+
 START_TEST(an_iccid_that_is_there_already_is_refused)
 {
     const struct row row = { .what = "a second profile of one ICCID",
@@ -933,7 +964,7 @@ START_TEST(data_behind_the_package_in_the_same_piece_is_a_structure_error)
     uint64_t room = card_free_memory(&b.card);
     bench_reach_prepared(&b);
     server_bind(&b.server, &(struct bpp_plan){ .ppk = false }, &b.bpp);
-    message_put_hex(&b.bpp, "8600");
+    hex_put(&b.bpp, "8600");
     ck_assert(bench_load(&b, IN_ONE_PIECE));
     assert_refused(&b, &row, 0, room);
     bench_download(&b, 1);
@@ -1144,6 +1175,7 @@ int main(void)
     suite_loop(&s, blocks_may_be_small, 5);
     suite_add(&s, metadata_is_told_as_it_was_stored);
     suite_loop(&s, a_bad_package_is_refused_for_its_reason, N_ELEMS(refused));
+    suite_add(&s, a_package_of_nothing_but_its_opening_is_refused);
     suite_add(&s, an_iccid_that_is_there_already_is_refused);
     suite_add(&s, a_profile_beyond_the_configured_number_is_refused);
     suite_add(&s, a_second_emergency_profile_is_refused);

@@ -8,6 +8,7 @@
 #include "os/err.h"
 #include "tests/rsp/bench.h"
 #include "tests/rsp/eim.h"
+#include "tests/testlib/hex.h"
 #include "tests/testlib/suite.h"
 
 #define P256 "30{ 06072A8648CE3D0201 06082A8648CE3D030107 }"
@@ -58,7 +59,7 @@ static void assert_field(struct bench *b, const char *path, const char *octets)
     struct wr w;
 
     wr_init_heap(&w, MESSAGE_MAX);
-    message_put_hex(&w, octets);
+    hex_put(&w, octets);
     ck_assert_msg(rd_equal(answer_at(b, path), wr_view(&w)), "%s is not %s", path, octets);
     wr_done(&w);
 }
@@ -275,18 +276,18 @@ static void add_long(struct bench *b, uint32_t tag, size_t n, const char *charac
     wr_init_heap(&text, MESSAGE_MAX);
     wr_init_heap(&request, MESSAGE_MAX);
     while (n-- > 0)
-        message_put_hex(&text, character);
+        hex_put(&text, character);
     struct wr_mark outer = tlv_open(&request, 0xBF57);
     struct wr_mark list = tlv_open(&request, 0xA0);
     struct wr_mark entry = tlv_open(&request, 0x30);
     tlv_put(&request, tag, wr_view(&text));
-    message_put_hex(&request, tag == 0x80 ? REST : MINIMAL);
+    hex_put(&request, tag == 0x80 ? REST : MINIMAL);
     tlv_close(&request, entry);
     tlv_close(&request, list);
     tlv_close(&request, outer);
     wr_clear(&text);
     ck_assert_uint_eq(card_es10(&b->card, wr_view(&request)), 0x9000);
-    message_put_hex(&text, answer);
+    hex_put(&text, answer);
     ck_assert_msg(rd_equal(wr_view(&b->card.data), wr_view(&text)), "%s", b->card.why);
     wr_done(&text);
     wr_done(&request);
@@ -402,7 +403,7 @@ static void put_certificates(struct bench *b, const char *file, bool explicit_fo
     struct wr_mark outer = tlv_open(request, 0xBF57);
     struct wr_mark list = tlv_open(request, 0xA0);
     struct wr_mark entry = tlv_open(request, 0x30);
-    message_put_hex(request, EIM_1 "830100 8401FF");
+    hex_put(request, EIM_1 "830100 8401FF");
     for (size_t i = 0; i < N_ELEMS(choices); i++) {
         struct wr_mark choice = tlv_open(request, choices[i]);
         tlv_put(request, 0xA1, explicit_form ? whole.whole : whole.value);
@@ -524,7 +525,7 @@ static void request_of(struct bench *b, int which)
 {
     wr_clear(&b->request);
     if (which == 0)
-        message_put_hex(&b->request, PUBLISHED);
+        hex_put(&b->request, PUBLISHED);
     else
         put_certificates(b, "EIMsign/CERT_S_EIMsign_ECDSA_NIST.der", false, &b->request);
 }

@@ -50,6 +50,27 @@ static void authenticated(struct bench *b)
     server_prepare(&b->server, &(struct prepare_plan){ .cc_required = false }, &b->request);
 }
 
+/* LoadCRL of a list that revokes nobody. */
+static void crl_ready(struct bench *b)
+{
+    struct wr crl;
+
+    a_profile(b);
+    wr_init_heap(&crl, MESSAGE_MAX);
+    ck_assert_int_eq(
+        crl_issue(b->server.c, b->server.ci, b->server.ci_key, 1, 0, NULL, 0, 1700000000, &crl), 0);
+    server_put_load_crl(wr_view(&crl), &b->request);
+    wr_done(&crl);
+}
+
+static void challenged_with_crl(struct bench *b)
+{
+    crl_ready(b);
+    ck_assert_uint_eq(card_es10(&b->card, wr_view(&b->request)), 0x9000);
+    server_authenticate(&b->server, bench_challenge(b),
+                        &(struct authenticate_plan){ .reversed = false }, &b->request);
+}
+
 static void installing(struct bench *b)
 {
     struct rd pieces[LPA_PIECES_MAX];
@@ -143,6 +164,8 @@ static const struct {
     { "GetEUICCInfo2", a_profile, "BF2200" },
     { "GetEUICCChallenge", installing, "BF2E00" },
     { "AuthenticateServer", challenged, NULL },
+    { "AuthenticateServer, with a CRL", challenged_with_crl, NULL },
+    { "LoadCRL", crl_ready, NULL },
     { "PrepareDownload", authenticated, NULL },
     { "CancelSession", installing, NULL },
     { "ListNotification", a_profile, "BF2800" },

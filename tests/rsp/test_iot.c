@@ -8,6 +8,7 @@
 
 #include "os/err.h"
 #include "tests/rsp/bench.h"
+#include "tests/testlib/hex.h"
 #include "tests/testlib/suite.h"
 
 #define TEST_CLASS   "950100"
@@ -118,13 +119,13 @@ static void package(struct bench *b, unsigned counter, const char *psmos, const 
     struct wr number, payload, signed_part, expected;
 
     wr_init(&number, key_octets, sizeof key_octets);
-    message_put_hex(&number, EIM_KEY);
+    hex_put(&number, EIM_KEY);
     ck_assert_int_eq(ec_key_from_number(b->server.c, CURVE_P256, wr_view(&number), &key), 0);
     wr_init_heap(&payload, MESSAGE_MAX);
     wr_init_heap(&signed_part, MESSAGE_MAX);
     wr_init_heap(&expected, MESSAGE_MAX);
-    message_put_hex(&payload, psmos);
-    message_put_hex(&expected, results);
+    hex_put(&payload, psmos);
+    hex_put(&expected, results);
 
     ck_assert_uint_eq(card_es10_hex(&b->card, "BF3E035C015A") & 0xFF00, 0x9000);
     struct wr_mark m = tlv_open(&signed_part, 0x30);

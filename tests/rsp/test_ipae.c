@@ -321,7 +321,7 @@ static void make_job(struct model_eim *m, struct job *job)
     } else if (job->kind == JOB_DATA) {
         struct wr_mark outer = tlv_open(w, 0xBF52);
         struct wr_mark list = tlv_open(w, 0x5C);
-        message_put_hex(w, job->text);
+        hex_put(w, job->text);
         tlv_close(w, list);
         tlv_close(w, outer);
     } else if (job->kind == JOB_TRIGGER) {
@@ -332,7 +332,7 @@ static void make_job(struct model_eim *m, struct job *job)
         tlv_put(w, 0x82, rd_str("tid7"));
         tlv_close(w, outer);
     } else {
-        message_put_hex(w, job->text);
+        hex_put(w, job->text);
     }
 }
 
@@ -464,7 +464,7 @@ static void answer(struct model_eim *m, struct rd body, struct wr *ret)
         get_package(body, ret);
         break;
     case 0xBF41:
-        message_put_hex(ret, "BF41{ A000 }");
+        hex_put(ret, "BF41{ A000 }");
         break;
     default:
         ck_abort_msg("the IPAe says %X", t.tag);
@@ -518,7 +518,7 @@ static void serve(const struct fake_exchange *x, struct fake_reply *reply)
         reply->body.n = choose((unsigned)reply->body.n);
     if (m->garble != NULL && m->exchanges == m->garble_at) {
         wr_clear(&reply->body);
-        message_put_hex(&reply->body, m->garble);
+        hex_put(&reply->body, m->garble);
     }
 }
 
@@ -752,7 +752,7 @@ static void associate(const char *more)
         struct wr_mark one = tlv_open(&request, 0x30);
         test_eim_put_configuration(&d.eims[i].eim, "", &request);
         tlv_put_str(&request, 0x81, d.eims[i].host);
-        message_put_hex(&request, more);
+        hex_put(&request, more);
         tlv_close(&request, one);
     }
     tlv_close(&request, list);

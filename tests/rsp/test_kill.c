@@ -17,6 +17,7 @@
 
 #include "os/err.h"
 #include "tests/rsp/bench.h"
+#include "tests/testlib/card_file.h"
 #include "tests/testlib/suite.h"
 
 enum {
@@ -162,28 +163,17 @@ static void assert_whole(const char *card, uint64_t all, uint64_t one, uint64_t 
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-static char folder[256], path[300];
+static struct card_file place;
 
-static void make_folder(void)
+static void make_place(void)
 {
-    const char *tmp = getenv("TMPDIR");
-
-    snprintf(folder, sizeof folder, "%s/softeuicc-kill-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/card", folder);
+    card_file_make(&place);
 }
 
 /* Of a failed test too: this runs in the process that started it. */
-static void remove_folder(void)
+static void remove_place(void)
 {
-    static const char *const ends[] = { "", "-wal", "-shm", "-journal" };
-    char name[320];
-
-    for (size_t i = 0; i < N_ELEMS(ends); i++) {
-        snprintf(name, sizeof name, "%s%s", path, ends[i]);
-        unlink(name);
-    }
-    rmdir(folder);
+    card_file_remove(&place);
 }
 
 START_TEST(a_killed_process_leaves_a_whole_card)
@@ -196,18 +186,19 @@ START_TEST(a_killed_process_leaves_a_whole_card)
     printf("SOFTEUICC_SEED=%" PRIu64 "\n", random);
     fflush(stdout);
     random = random * 2654435761u | 1;
-    ck_assert_int_eq(softeuicc_new(path, &(struct softeuicc_new){ .eid = NULL }, NULL, error), 0);
+    ck_assert_int_eq(softeuicc_new(place.path, &(struct softeuicc_new){ .eid = NULL }, NULL, error),
+                     0);
 
-    bench_open_file(&b, path);
+    bench_open_file(&b, place.path);
     uint64_t all = card_free_memory(&b.card), last = 0;
     bench_download(&b, 1);
     uint64_t one = all - card_free_memory(&b.card);
     bench_close(&b);
     for (int i = 0; i < KILLS; i++) {
-        kill_once(path, &random);
-        assert_whole(path, all, one, &last);
+        kill_once(place.path, &random);
+        assert_whole(place.path, all, one, &last);
     }
-    bench_open_file(&b, path);
+    bench_open_file(&b, place.path);
     card_expect(&b.card, "BF3404 82020780", "BF3403800100");
     ck_assert_uint_eq(card_free_memory(&b.card), all);
     bench_download(&b, 1);
@@ -219,7 +210,7 @@ int main(void)
 {
     struct suite s = suite_begin("kill");
 
-    tcase_add_unchecked_fixture(s.tests, make_folder, remove_folder);
+    tcase_add_unchecked_fixture(s.tests, make_place, remove_place);
     suite_add(&s, a_killed_process_leaves_a_whole_card);
     return suite_run(&s);
 }

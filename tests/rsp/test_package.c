@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "os/err.h"
-#include "tests/rsp/bench.h"
-#include "tests/rsp/eim.h"
+#include "tests/rsp/desk.h"
+#include "tests/testlib/hex.h"
 #include "tests/testlib/suite.h"
 
 #define V1_3 "sgp32_version=1.3.0"
@@ -18,24 +18,6 @@
     "000000000000"
 #define LARGE  "A1{ AB00 AB{" ZEROS_50 ZEROS_50 ZEROS_50 ZEROS_50 "} }"
 #define LISTED "AB{ A0{ 30{ 80{ 65696D31 } } } }"
-
-struct desk {
-    struct bench b;
-    struct test_eim eim;
-};
-
-static void open_desk(struct desk *d, const char *setting)
-{
-    bench_open_set(&d->b, setting);
-    test_eim_open(&d->eim, &d->b.server, "eim1", EIM_KEY_1);
-    test_eim_associate(&d->eim, &d->b.card, true);
-}
-
-static void close_desk(struct desk *d)
-{
-    test_eim_close(&d->eim);
-    bench_close(&d->b);
-}
 
 /* --- the ladder ------------------------------------------------------------------------------- */
 
@@ -178,7 +160,7 @@ START_TEST(each_check_has_its_answer)
     const struct rung *rung = &rungs[_i];
     struct desk d;
 
-    open_desk(&d, rung->setting);
+    desk_open(&d, rung->setting);
     struct package_answer a = test_eim_expect(&d.eim, &d.b.card, &rung->plan, rung->answer);
     ck_assert(a.has_token == rung->tells_token);
     if (rung->why != NULL) {
@@ -186,7 +168,7 @@ START_TEST(each_check_has_its_answer)
         d.eim.counter = 0; /* nothing was used up */
         test_eim_do(&d.eim, &d.b.card, LIST_EIM, LISTED);
     }
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -201,12 +183,12 @@ START_TEST(without_an_eim_id_there_is_no_answer)
     };
     struct desk d;
 
-    open_desk(&d, NULL);
+    desk_open(&d, NULL);
     for (size_t i = 0; i < N_ELEMS(plans); i++) {
         test_eim_sign(&d.eim, &plans[i]);
         ck_assert_uint_eq(card_es10(&d.b.card, wr_view(&d.eim.package)), 0x6A80);
     }
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -215,14 +197,14 @@ START_TEST(a_package_cut_anywhere_does_nothing)
 {
     struct desk d;
 
-    open_desk(&d, NULL);
+    desk_open(&d, NULL);
     test_eim_sign(&d.eim, &(struct package_plan){ .list = LIST_EIM });
     struct rd whole = wr_view(&d.eim.package);
     for (size_t n = 1; n < whole.n; n++)
         ck_assert_uint_eq(card_es10(&d.b.card, rd_of(whole.p, n)), 0x6A80);
     d.eim.counter = 0;
     test_eim_do(&d.eim, &d.b.card, LIST_EIM, LISTED);
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -230,7 +212,7 @@ START_TEST(a_package_with_any_bit_turned_does_nothing)
 {
     struct desk d;
 
-    open_desk(&d, NULL);
+    desk_open(&d, NULL);
     for (size_t bit = 0;; bit++) {
         d.eim.counter = 0;
         test_eim_sign(&d.eim, &(struct package_plan){ .list = LIST_EIM });
@@ -242,7 +224,7 @@ START_TEST(a_package_with_any_bit_turned_does_nothing)
         ck_assert_msg(!message_has(wr_view(&d.b.card.data), "BF51/A0", &t), "bit %zu", bit);
     }
     test_eim_do(&d.eim, &d.b.card, LIST_EIM, LISTED);
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -303,14 +285,14 @@ START_TEST(the_emergency_profile_keeps_packages_out)
 {
     struct desk d;
 
-    open_desk(&d, NULL);
+    desk_open(&d, NULL);
     bench_download_with(&d.b, 1, "9F7B01FF");
     card_expect(&d.b.card, "BF5B{ 800100 }", "BF5B{ 800100 }");
     test_eim_do(&d.eim, &d.b.card, LIST_EIM, "error 104");
     d.eim.counter--; /* it may come again */
     card_expect(&d.b.card, "BF5C{ 800100 }", "BF5C{ 800100 }");
     test_eim_do(&d.eim, &d.b.card, LIST_EIM, LISTED);
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -335,7 +317,7 @@ START_TEST(the_vectors_are_accepted)
                 "BF5705A003840101");
     eim.has_token = true;
     eim.token = 1;
-    message_put_hex(&eim.package, package);
+    hex_put(&eim.package, package);
     ck_assert_uint_eq(card_es10(&b.card, wr_view(&eim.package)), 0x9000);
     struct package_answer a = test_eim_take(&eim, wr_view(&b.card.data));
     ck_assert(a.arm == ANSWER_RESULT && rd_equal(a.results, rd_of("\x83\x01\x01", 3)));
@@ -380,7 +362,7 @@ START_TEST(the_vectors_verify)
     wr_init_heap(&answer, MESSAGE_MAX);
     for (size_t i = 0; i < N_ELEMS(vectors); i++) {
         wr_clear(&answer);
-        message_put_hex(&answer, vectors[i].answer);
+        hex_put(&answer, vectors[i].answer);
         struct package_answer a = test_eim_take(&eim, wr_view(&answer));
         ck_assert_int_eq(a.arm, vectors[i].arm);
         ck_assert_int_eq(a.code, vectors[i].code);
@@ -398,7 +380,7 @@ START_TEST(a_package_is_accepted_once)
 {
     struct desk d;
 
-    open_desk(&d, NULL);
+    desk_open(&d, NULL);
     test_eim_do(&d.eim, &d.b.card, LIST_EIM, LISTED);
     for (int i = 0; i < 2; i++) {
         ck_assert_uint_eq(card_es10(&d.b.card, wr_view(&d.eim.package)), 0x9000);
@@ -411,7 +393,7 @@ START_TEST(a_package_is_accepted_once)
     test_eim_do(&d.eim, &d.b.card, LIST_EIM, "error 4");
     d.eim.counter = 1;
     test_eim_do(&d.eim, &d.b.card, LIST_EIM, "error 4");
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -420,7 +402,7 @@ START_TEST(a_result_is_kept_until_it_is_removed)
     char request[32];
     struct desk d;
 
-    open_desk(&d, "max_package_results=2");
+    desk_open(&d, "max_package_results=2");
     struct package_answer first = test_eim_do(&d.eim, &d.b.card, LIST_EIM, LISTED);
     struct wr kept = message_copy(wr_view(&d.b.card.data));
     test_eim_do(&d.eim, &d.b.card, LIST_EIM, LISTED);
@@ -435,7 +417,7 @@ START_TEST(a_result_is_kept_until_it_is_removed)
     card_expect(&d.b.card, request, "BF30{ 800101 }");
     test_eim_do(&d.eim, &d.b.card, LIST_EIM, LISTED);
     wr_done(&kept);
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -446,7 +428,7 @@ START_TEST(v1_0_tells_of_notifications_and_results_together)
     char request[32];
     struct desk d;
 
-    open_desk(&d, V1_0);
+    desk_open(&d, V1_0);
     card_expect(&d.b.card, "BF2B00", "BF2B{ A000 }");
     struct package_answer first = test_eim_do(&d.eim, &d.b.card, LIST_EIM, LISTED);
     struct wr kept = message_copy(wr_view(&d.b.card.data));
@@ -458,7 +440,7 @@ START_TEST(v1_0_tells_of_notifications_and_results_together)
     card_expect(&d.b.card, request, "BF30{ 800100 }");
     card_expect(&d.b.card, "BF2B00", "BF2B{ A000 }");
     wr_done(&kept);
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 

@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "os/err.h"
-#include "tests/rsp/bench.h"
-#include "tests/rsp/eim.h"
+#include "tests/rsp/desk.h"
 #include "tests/testlib/suite.h"
 
 #define SEED "packages"
@@ -24,24 +23,6 @@ enum {
     CUTS_MAX = 200,
 };
 
-struct desk {
-    struct bench b;
-    struct test_eim eim;
-};
-
-static void open_desk(struct desk *d, const char *setting)
-{
-    bench_open_set(&d->b, setting);
-    test_eim_open(&d->eim, &d->b.server, "eim1", EIM_KEY_1);
-    test_eim_associate(&d->eim, &d->b.card, true);
-}
-
-static void close_desk(struct desk *d)
-{
-    test_eim_close(&d->eim);
-    bench_close(&d->b);
-}
-
 /* --- limits ----------------------------------------------------------------------------------- */
 
 /* As many operations as fit, then resultSizeOverflow(1), and nothing of what follows is done. */
@@ -50,7 +31,7 @@ START_TEST(a_result_that_grows_too_large_ends)
     char list[4096] = "A0{ A5{" ICCID_OF(1) "} ";
     struct desk d;
 
-    open_desk(&d, "package_result_max=256");
+    desk_open(&d, "package_result_max=256");
     bench_download(&d.b, 1);
     bench_download(&d.b, 2);
     for (int i = 0; i < 100; i++)
@@ -63,7 +44,7 @@ START_TEST(a_result_that_grows_too_large_ends)
     ck_assert_uint_ge(d.b.card.data.n, 256 - 24);
     ck_assert(rd_equal(rd_of(a.results.p + a.results.n - 3, 3), rd_of("\x02\x01\x01", 3)));
     bench_assert_profiles(&d.b, "2-");
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -99,7 +80,7 @@ START_TEST(what_has_no_room_in_the_result_is_not_done)
         *(done ? &told : &untold) += 1;
     }
     ck_assert(told > 20 && untold > 10);
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -107,14 +88,14 @@ START_TEST(a_list_that_does_not_fit_is_left_out)
 {
     struct desk d;
 
-    open_desk(&d, "package_result_max=256");
+    desk_open(&d, "package_result_max=256");
     for (unsigned i = 1; i < 5; i++)
         bench_download(&d.b, i);
     test_eim_do(&d.eim, &d.b.card, "A0{ A3{" ICCID_OF(1) "} }", "830100");
     test_eim_do(&d.eim, &d.b.card, "A0{ BF65{ 8000 } BF2D00 A4{" ICCID_OF(1) "} }",
                 "BF65{ 800100 } 020101");
     bench_assert_profiles(&d.b, "1+2-3-4-");
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -146,7 +127,7 @@ START_TEST(the_sizes_have_their_code_in_v1_3)
     test_eim_open(&d.eim, &d.b.server, "eim1", EIM_KEY_1);
     test_eim_associate(&d.eim, &d.b.card, true);
     test_eim_do(&d.eim, &d.b.card, LARGE, "unsigned 15");
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -187,7 +168,7 @@ static void digest_after(const char *list, char ret[CARD_DIGEST_LEN])
     ck_assert_int_eq(test_eim_take(&d.eim, wr_view(&d.b.card.data)).arm, ANSWER_RESULT);
     card_reset(&d.b.card);
     card_digest(&d.b.card, ret);
-    close_desk(&d);
+    desk_close(&d);
 }
 
 /* false: the package needed no more writes. */
@@ -211,7 +192,7 @@ static bool cut_once(const char *list, unsigned writes, const char *after)
     ck_assert_uint_eq(card_es10(&d.b.card, wr_view(&d.eim.package)), 0x9000);
     ck_assert_int_eq(test_eim_take(&d.eim, wr_view(&d.b.card.data)).arm == ANSWER_RESULT,
                      is_before); /* once, and only once */
-    close_desk(&d);
+    desk_close(&d);
     return cut;
 }
 
@@ -249,7 +230,7 @@ START_TEST(ten_operations_are_one_commit)
     d.b.card.quick = true;
     ck_assert_uint_eq(card_es10(&d.b.card, wr_view(&d.eim.package)), 0x9000);
     ck_assert_uint_eq(number_of(&d.b.card, "commits="), commits + 1);
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 

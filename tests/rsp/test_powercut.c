@@ -69,19 +69,13 @@ static void load_crl(struct bench *b)
 {
     static const uint8_t number[] = { 0x12, 0x34 };
     const struct rd serial = rd_of(number, sizeof number);
-    struct tlv t;
     struct wr crl;
 
     wr_init_heap(&crl, MESSAGE_MAX);
     ck_assert_int_eq(
         crl_issue(b->server.c, b->server.ci, b->server.ci_key, 1, 0, &serial, 1, 1700000000, &crl),
         0);
-    struct rd in = wr_view(&crl);
-    ck_assert_int_eq(tlv_get(&in, &t), 0);
-    wr_clear(&b->request);
-    struct wr_mark m = tlv_open(&b->request, 0xBF35);
-    tlv_put(&b->request, 0xA0, t.value);
-    tlv_close(&b->request, m);
+    server_put_load_crl(wr_view(&crl), &b->request);
     card_es10(&b->card, wr_view(&b->request));
     wr_done(&crl);
 }

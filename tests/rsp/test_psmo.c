@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 #include "os/err.h"
-#include "tests/rsp/bench.h"
-#include "tests/rsp/eim.h"
+#include "tests/rsp/desk.h"
 #include "tests/testlib/suite.h"
 
 #define OWNER     "B705 8003 00F110"
@@ -443,11 +442,6 @@ static const struct row {
     { "an eCO", NULL, { NULL }, 0, NULL, NULL, "AB00", "020102", "" },
 };
 
-struct desk {
-    struct bench b;
-    struct test_eim eim;
-};
-
 static void do_psmos(struct desk *d, const char *list, const char *answer)
 {
     char whole[1024];
@@ -468,16 +462,9 @@ static void open_desk(struct desk *d, const char *setting, const char *const fie
     for (unsigned i = 0; i < PROFILES_MAX; i++)
         if (fields[i] != NULL)
             bench_download_with(&d->b, i + 1, fields[i]);
-    test_eim_open(&d->eim, &d->b.server, "eim1", EIM_KEY_1);
-    test_eim_associate(&d->eim, &d->b.card, true);
+    desk_associate(d);
     if (enabled != 0)
         do_psmos(d, enables[enabled - 1], "830100");
-}
-
-static void close_desk(struct desk *d)
-{
-    test_eim_close(&d->eim);
-    bench_close(&d->b);
 }
 
 START_TEST(each_operation_answers_each_state)
@@ -494,7 +481,7 @@ START_TEST(each_operation_answers_each_state)
     bench_assert_profiles(&d.b, row->states);
     card_reset(&d.b.card);
     bench_assert_profiles(&d.b, row->states);
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -513,7 +500,7 @@ START_TEST(a_profile_to_return_to_stays)
     do_psmos(&d, DELETE(1), "850115");
     card_expect(&d.b.card, "BF5E03 800100", "BF5E03800100");
     bench_assert_profiles(&d.b, "1+2-");
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -530,7 +517,7 @@ START_TEST(a_proactive_session_keeps_profiles_as_they_are)
     do_psmos(&d, LIST, "BF2D{ A0{ E3{" ICCID_OF(1) "} E3{" ICCID_OF(2) "} } }");
     bench_refresh(&d.b, 0x00);
     do_psmos(&d, DISABLE(2), "840100");
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -542,7 +529,7 @@ START_TEST(a_proactive_session_has_no_code_in_v1_0)
     bench_terminal_profile(&d.b);
     do_psmos(&d, ENABLE(2), "830100");
     do_psmos(&d, ENABLE(1), "83017F");
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -556,7 +543,7 @@ START_TEST(a_terminal_that_refuses_the_refresh_changes_nothing)
     do_psmos(&d, ENABLE(2), "830100");
     bench_refresh(&d.b, 0x20);
     bench_assert_profiles(&d.b, "1-2+");
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 
@@ -572,7 +559,7 @@ START_TEST(both_profiles_notify_and_the_result_comes_before)
     ck_assert_uint_eq(card_last_sequence(&d.b.card), a.sequence + 2);
     do_psmos(&d, DELETE(1), "850100");
     ck_assert_uint_eq(card_pending(&d.b.card), 3);
-    close_desk(&d);
+    desk_close(&d);
 }
 END_TEST
 

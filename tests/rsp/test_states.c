@@ -7,6 +7,7 @@
 
 #include "os/err.h"
 #include "tests/rsp/bench.h"
+#include "tests/testlib/hex.h"
 #include "tests/testlib/suite.h"
 
 #define TEST_CLASS   "950100"
@@ -416,7 +417,7 @@ END_TEST
 static uint16_t command(struct bench *b, const char *text)
 {
     wr_clear(&b->request);
-    message_put_hex(&b->request, text);
+    hex_put(&b->request, text);
     return card_apdu(&b->card, b->request.p, b->request.n);
 }
 

@@ -12,6 +12,7 @@
 #include "tests/rsp/card.h"
 #include "tests/rsp/message.h"
 #include "tests/rsp/server.h"
+#include "tests/testlib/hex.h"
 #include "tests/testlib/suite.h"
 
 #define SEED "power cut of a UICC"
@@ -137,7 +138,7 @@ static uint16_t send(struct card *card, const char *command)
     struct wr w;
 
     wr_init_heap(&w, MESSAGE_MAX);
-    message_put_hex(&w, command);
+    hex_put(&w, command);
     uint16_t sw = card_apdu(card, w.p, w.n);
     wr_done(&w);
     return sw;

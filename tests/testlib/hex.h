@@ -9,6 +9,10 @@
  * or more than max octets ends the program: the test itself is wrong. */
 size_t hex(const char *text, uint8_t *out, size_t max);
 
+/* Appends them to a writer, or as the contents of a TLV. */
+void hex_put(struct wr *w, const char *text);
+void hex_put_tlv(struct wr *w, uint32_t tag, const char *text);
+
 /* The octets in memory of exactly their size, so that a sanitizer sees a read beyond; the caller
  * frees p (exact_free()). */
 struct rd exact_copy(const char *text);

@@ -65,13 +65,6 @@ static void tear_down(void)
 
 /* --- elements --- */
 
-static void put_hex(struct wr *w, const char *text)
-{
-    uint8_t octets[512];
-
-    wr_put(w, octets, hex(text, octets, sizeof octets));
-}
-
 /* A4 { header, A1 { A1 { algorithm } }, rest } */
 static struct wr element(const char *algorithm, const char *rest)
 {
@@ -79,13 +72,13 @@ static struct wr element(const char *algorithm, const char *rest)
 
     wr_init_heap(&w, 4096);
     struct wr_mark whole = tlv_open(&w, 0xA4);
-    put_hex(&w, HEADER);
+    hex_put(&w, HEADER);
     struct wr_mark choice = tlv_open(&w, 0xA1);
     struct wr_mark algo = tlv_open(&w, 0xA1);
-    put_hex(&w, algorithm);
+    hex_put(&w, algorithm);
     tlv_close(&w, algo);
     tlv_close(&w, choice);
-    put_hex(&w, rest);
+    hex_put(&w, rest);
     tlv_close(&w, whole);
     ck_assert_int_eq(wr_failed(&w), 0);
     return w;
@@ -207,12 +200,12 @@ START_TEST(published_challenge_is_answered)
     ck_assert_int_eq(aes128_encrypt_block(c, k, op, opc), 0);
     wr_init_heap(&w, 4096);
     struct wr_mark whole = tlv_open(&w, 0xA4);
-    put_hex(&w, HEADER);
+    hex_put(&w, HEADER);
     struct wr_mark choice = tlv_open(&w, 0xA1);
     struct wr_mark algo = tlv_open(&w, 0xA1);
-    put_hex(&w, MILENAGE "8210");
+    hex_put(&w, MILENAGE "8210");
     wr_put(&w, k, sizeof k);
-    put_hex(&w, "8310");
+    hex_put(&w, "8310");
     for (size_t i = 0; i < sizeof opc; i++)
         wr_put_u8(&w, opc[i] ^ op[i]);
     tlv_close(&w, algo);

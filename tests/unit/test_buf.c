@@ -102,6 +102,27 @@ START_TEST(utf8_refuses_what_rfc_3629_forbids)
 }
 END_TEST
 
+START_TEST(a_writer_of_secrets_keeps_nothing_that_it_was_told_to_forget)
+{
+    static const uint8_t zeros[1000];
+    uint8_t octets[1000];
+    struct wr w;
+
+    memset(octets, 0x5A, sizeof octets);
+    wr_init_secret(&w, 1 << 16);
+    wr_put(&w, octets, 1);
+    wr_put(&w, octets, sizeof octets - 1); /* moves */
+    ck_assert(rd_equal(wr_view(&w), rd_of(octets, sizeof octets)));
+    wr_clear(&w);
+    ck_assert_mem_eq(w.p, zeros, sizeof zeros);
+    wr_put(&w, octets, 1);
+    ck_assert_uint_eq(w.n, 1);
+    wr_done(&w);
+    ck_assert_ptr_null(w.p);
+    ck_assert(w.secret && w.max == 1 << 16);
+}
+END_TEST
+
 START_TEST(a_fixed_writer_takes_exactly_its_size)
 {
     uint8_t *memory = malloc(4);
@@ -251,6 +272,7 @@ int main(void)
     tcase_add_test(cases, taking_consumes_from_the_front_up_to_the_end);
     tcase_add_test(cases, utf8_takes_every_edge_of_rfc_3629);
     tcase_add_test(cases, utf8_refuses_what_rfc_3629_forbids);
+    tcase_add_test(cases, a_writer_of_secrets_keeps_nothing_that_it_was_told_to_forget);
     tcase_add_test(cases, a_fixed_writer_takes_exactly_its_size);
     tcase_add_test(cases, what_does_not_fit_is_not_written_at_all_and_remembered);
     tcase_add_test(cases, a_writer_without_room_takes_nothing);

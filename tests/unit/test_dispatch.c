@@ -491,7 +491,7 @@ START_TEST(a_fault_aborts_and_has_its_own_status_word)
     uint8_t sw[2];
 
     hex(faults[_i].sw, sw, 2);
-    ck_assert_uint_eq(dispatch_fault_sw(faults[_i].err), sw[0] << 8 | sw[1]);
+    ck_assert_uint_eq(dispatch_fault_sw(faults[_i].err), (unsigned)(sw[0] << 8 | sw[1]));
     select_first_on(0);
     ask("80E29000 03 6F6C64 00", "AA 9000");
     snprintf(command, sizeof command, "80E4%02X00 00", (unsigned)-faults[_i].err);

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "os/err.h"
 #include "os/fs.h"
+#include "tests/testlib/card_file.h"
 #include "tests/testlib/hex.h"
 #include "tests/testlib/suite.h"
 
@@ -20,7 +20,8 @@ enum { MF, DIR, TELECOM, ADN, USIM, IMSI, LOCI, SMS, LINK, ISIM, N_NODES };
 
 static struct nvm *nvm;
 static struct fs fs;
-static char folder[200], path[256], error[NVM_ERROR_MAX];
+static struct card_file place;
+static char error[NVM_ERROR_MAX];
 static const char tree_object[] = "isdp/0010/tree";
 
 static const struct fs_node nodes[N_NODES] = {
@@ -130,21 +131,16 @@ static void reload(void)
 
 static void use_file(void)
 {
-    const char *tmp = getenv("TMPDIR");
-
     nvm_close(&nvm);
-    snprintf(folder, sizeof folder, "%s/fs-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/card", folder);
-    nvm = nvm_open_file(path, NVM_CREATE, &no_trace, error);
+    card_file_make(&place);
+    nvm = nvm_open_file(place.path, NVM_CREATE, &no_trace, error);
     ck_assert_msg(nvm != NULL, "%s", error);
 }
 
 static void remove_file(void)
 {
     nvm_close(&nvm);
-    unlink(path);
-    rmdir(folder);
+    card_file_remove(&place);
 }
 
 static void check_contents(uint16_t node, const char *want)

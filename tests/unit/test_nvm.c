@@ -12,47 +12,27 @@
 
 #include "os/err.h"
 #include "os/nvm.h"
+#include "tests/testlib/card_file.h"
 #include "tests/testlib/suite.h"
 
 static const struct trace no_trace;
 
-static char folder[200], path[256];
+static struct card_file place;
 static char error[NVM_ERROR_MAX];
 static struct nvm *nvm;
 
 enum back_end { MEMORY, FILE_, N_BACK_ENDS };
 static enum back_end back_end;
 
-static void make_folder(void)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    snprintf(folder, sizeof folder, "%s/nvm-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/card", folder);
-}
-
-static void remove_folder(void)
-{
-    static const char *const ends[] = { "", "-wal", "-shm", "-journal" };
-
-    for (size_t i = 0; i < N_ELEMS(ends); i++) {
-        char name[300];
-        snprintf(name, sizeof name, "%s%s", path, ends[i]);
-        unlink(name);
-    }
-    rmdir(folder);
-}
-
 static void open_file(enum nvm_open_mode mode)
 {
-    nvm = nvm_open_file(path, mode, &no_trace, error);
+    nvm = nvm_open_file(place.path, mode, &no_trace, error);
     ck_assert_msg(nvm != NULL, "%s", error);
 }
 
 static void set_up(void)
 {
-    make_folder();
+    card_file_make(&place);
 }
 
 static void open_back_end(int which)
@@ -69,7 +49,7 @@ static void tear_down(void)
 {
     nvm_close(&nvm);
     ck_assert_ptr_null(nvm);
-    remove_folder();
+    card_file_remove(&place);
 }
 
 /* A file goes through closing and opening; memory stays what it is. */
@@ -543,7 +523,7 @@ static bool exists_beside(const char *end)
 {
     char name[300];
 
-    snprintf(name, sizeof name, "%s%s", path, end);
+    snprintf(name, sizeof name, "%s%s", place.path, end);
     return access(name, F_OK) == 0;
 }
 
@@ -558,15 +538,15 @@ static void check_alone(void)
 static void check_refused(enum nvm_open_mode mode, const char *why)
 {
     size_t before_n, after_n;
-    uint8_t *before = read_file(path, &before_n);
+    uint8_t *before = read_file(place.path, &before_n);
     char want[400];
 
     error[0] = '\0';
-    ck_assert_ptr_null(nvm_open_file(path, mode, &no_trace, error));
-    snprintf(want, sizeof want, "%s %s", path, why);
+    ck_assert_ptr_null(nvm_open_file(place.path, mode, &no_trace, error));
+    snprintf(want, sizeof want, "%s %s", place.path, why);
     ck_assert_msg(strncmp(error, want, strlen(want)) == 0, "'%s' instead of '%s'", error, want);
     ck_assert_ptr_null(strchr(error, '\n'));
-    uint8_t *after = read_file(path, &after_n);
+    uint8_t *after = read_file(place.path, &after_n);
     ck_assert_uint_eq(after_n, before_n);
     if (before_n > 0)
         ck_assert_mem_eq(after, before, before_n);
@@ -593,7 +573,7 @@ START_TEST(a_card_is_one_file_that_only_its_owner_reads)
 
     make_card();
     umask(mask);
-    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(stat(place.path, &st), 0);
     ck_assert_uint_eq(st.st_mode & 07777, 0600);
     check_alone();
     open_file(NVM_SERVE);
@@ -606,9 +586,9 @@ END_TEST
 
 START_TEST(creating_refuses_an_existing_file)
 {
-    write_file(path, "precious", 8);
+    write_file(place.path, "precious", 8);
     check_refused(NVM_CREATE, "exists; it is left as it is");
-    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(unlink(place.path), 0);
     make_card();
     check_refused(NVM_CREATE, "exists; it is left as it is");
 }
@@ -616,19 +596,19 @@ END_TEST
 
 START_TEST(a_missing_file_is_not_made)
 {
-    ck_assert_ptr_null(nvm_open_file(path, _i == 0 ? NVM_SERVE : NVM_READ, &no_trace, error));
-    ck_assert_ptr_nonnull(strstr(error, path));
+    ck_assert_ptr_null(nvm_open_file(place.path, _i == 0 ? NVM_SERVE : NVM_READ, &no_trace, error));
+    ck_assert_ptr_nonnull(strstr(error, place.path));
     ck_assert_ptr_nonnull(strstr(error, strerror(ENOENT)));
-    ck_assert_int_ne(access(path, F_OK), 0);
+    ck_assert_int_ne(access(place.path, F_OK), 0);
 }
 END_TEST
 
 START_TEST(a_folder_that_is_not_there_is_told)
 {
-    snprintf(path, sizeof path, "%s/none/card", folder);
-    ck_assert_ptr_null(nvm_open_file(path, NVM_CREATE, &no_trace, error));
+    snprintf(place.path, sizeof place.path, "%s/none/card", place.folder);
+    ck_assert_ptr_null(nvm_open_file(place.path, NVM_CREATE, &no_trace, error));
     ck_assert_ptr_nonnull(strstr(error, strerror(ENOENT)));
-    snprintf(path, sizeof path, "%s/card", folder);
+    snprintf(place.path, sizeof place.path, "%s/card", place.folder);
 }
 END_TEST
 
@@ -640,15 +620,15 @@ START_TEST(a_foreign_file_is_left_alone)
         "should take for a card, whatever the name of the file that it is in may say.";
     uint8_t header[4096] = "SQLite format 3";
 
-    write_file(path, "", 0);
+    write_file(place.path, "", 0);
     check_refused(mode, "is not a softeuicc card");
-    write_file(path, "short", 5);
+    write_file(place.path, "short", 5);
     check_refused(mode, "is not a softeuicc card");
-    write_file(path, long_text, sizeof long_text);
+    write_file(place.path, long_text, sizeof long_text);
     check_refused(mode, "is not a softeuicc card");
-    write_file(path, header, 50);
+    write_file(place.path, header, 50);
     check_refused(mode, "is not a softeuicc card");
-    write_file(path, header, sizeof header); /* another program's database */
+    write_file(place.path, header, sizeof header); /* another program's database */
     check_refused(mode, "is not a softeuicc card");
     check_alone();
 }
@@ -657,7 +637,7 @@ END_TEST
 /* Overwrites n octets of the file. */
 static void patch(long at, const void *octets, size_t n)
 {
-    FILE *f = fopen(path, "r+b");
+    FILE *f = fopen(place.path, "r+b");
 
     ck_assert_ptr_nonnull(f);
     ck_assert_int_eq(fseek(f, at, SEEK_SET), 0);
@@ -688,7 +668,7 @@ START_TEST(a_damaged_file_is_told_and_left_alone)
     size_t n;
 
     make_card();
-    uint8_t *octets = read_file(path, &n);
+    uint8_t *octets = read_file(place.path, &n);
     ck_assert_uint_gt(n, 3 * sizeof junk);
     memset(junk, 0xA5, sizeof junk);
     switch (_i / 2) {
@@ -696,13 +676,13 @@ START_TEST(a_damaged_file_is_told_and_left_alone)
         patch(2 * 4096, junk, sizeof junk);
         break;
     case 1: /* the end is missing */
-        write_file(path, octets, n - 4096);
+        write_file(place.path, octets, n - 4096);
         break;
     case 2: /* the schema */
         patch(100, junk, 400);
         break;
     case 3: /* nothing but the header */
-        write_file(path, octets, 100);
+        write_file(place.path, octets, 100);
         break;
     default: /* page size of the header */
         patch(16, "\xFF\xFF", 2);
@@ -761,12 +741,12 @@ START_TEST(reading_a_card_at_rest_leaves_one_file)
     size_t before_n, after_n;
 
     make_card();
-    uint8_t *before = read_file(path, &before_n);
+    uint8_t *before = read_file(place.path, &before_n);
     open_file(NVM_READ);
     check_value("key/0",
                 "a value that takes some room in the file, so that it has more than one page");
     nvm_close(&nvm);
-    uint8_t *after = read_file(path, &after_n);
+    uint8_t *after = read_file(place.path, &after_n);
     ck_assert_uint_eq(after_n, before_n);
     ck_assert_mem_eq(after, before, before_n);
     free(before);

@@ -45,20 +45,6 @@ static char why[1024];
 
 /* --- the profile ------------------------------------------------------------------------------ */
 
-static void put_hex(struct wr *w, const char *text)
-{
-    uint8_t octets[512];
-
-    wr_put(w, octets, hex(text, octets, sizeof octets));
-}
-
-static void put_hex_tlv(struct wr *w, uint32_t tag, const char *text)
-{
-    struct wr_mark m = tlv_open(w, tag);
-    put_hex(w, text);
-    tlv_close(w, m);
-}
-
 static void put_header(struct wr *w, uint8_t identification)
 {
     struct wr_mark m = tlv_open(w, 0xA0);
@@ -70,13 +56,13 @@ static void put_header(struct wr *w, uint8_t identification)
 static void put_key(struct wr *w, const char *usage, const char *id, const char *value)
 {
     struct wr_mark object = tlv_open(w, 0x30);
-    put_hex_tlv(w, 0x95, usage);
-    put_hex_tlv(w, 0x82, id);
-    put_hex_tlv(w, 0x83, "02");
+    hex_put_tlv(w, 0x95, usage);
+    hex_put_tlv(w, 0x82, id);
+    hex_put_tlv(w, 0x83, "02");
     struct wr_mark components = tlv_open(w, 0x30);
     struct wr_mark component = tlv_open(w, 0x30);
-    put_hex_tlv(w, 0x80, "88");
-    put_hex_tlv(w, 0x86, value);
+    hex_put_tlv(w, 0x80, "88");
+    hex_put_tlv(w, 0x86, value);
     tlv_close(w, component);
     tlv_close(w, components);
     tlv_close(w, object);
@@ -89,14 +75,14 @@ static void put_sd(struct wr *w, uint8_t identification, const char *aid, const 
     struct wr_mark element = tlv_open(w, 0xA6);
     put_header(w, identification);
     struct wr_mark instance = tlv_open(w, 0xA1);
-    put_hex_tlv(w, 0x4F, "A0000001515350");
-    put_hex_tlv(w, 0x4F, "A000000151535041");
-    put_hex_tlv(w, 0x4F, aid);
-    put_hex_tlv(w, 0x82, "82DC00");
-    put_hex_tlv(w, 0x83, "0F");
-    put_hex_tlv(w, 0xC9, "81028000 8201F0 8301F0 8701F0");
+    hex_put_tlv(w, 0x4F, "A0000001515350");
+    hex_put_tlv(w, 0x4F, "A000000151535041");
+    hex_put_tlv(w, 0x4F, aid);
+    hex_put_tlv(w, 0x82, "82DC00");
+    hex_put_tlv(w, 0x83, "0F");
+    hex_put_tlv(w, 0xC9, "81028000 8201F0 8301F0 8701F0");
     struct wr_mark parameters = tlv_open(w, 0xEA);
-    put_hex_tlv(w, 0x80, toolkit);
+    hex_put_tlv(w, 0x80, toolkit);
     tlv_close(w, parameters);
     tlv_close(w, instance);
     struct wr_mark keys = tlv_open(w, 0xA2);
@@ -105,7 +91,7 @@ static void put_sd(struct wr *w, uint8_t identification, const char *aid, const 
     put_key(w, "48", "03", KIK);
     tlv_close(w, keys);
     struct wr_mark objects = tlv_open(w, 0xA3);
-    put_hex_tlv(w, 0x04, "0070 0D 660B 7309 06072A864886FC6B01");
+    hex_put_tlv(w, 0x04, "0070 0D 660B 7309 06072A864886FC6B01");
     tlv_close(w, objects);
     tlv_close(w, element);
 }
@@ -121,14 +107,14 @@ static void put_rfm(struct wr *w, uint8_t identification, uint32_t tar, const ch
     struct wr_mark tars = tlv_open(w, 0xA0);
     tlv_put(w, 0x04, rd_of(octets, sizeof octets));
     tlv_close(w, tars);
-    put_hex_tlv(w, 0x81, level);
-    put_hex_tlv(w, 0x04, uicc);
-    put_hex_tlv(w, 0x04, uicc);
+    hex_put_tlv(w, 0x81, level);
+    hex_put_tlv(w, 0x04, uicc);
+    hex_put_tlv(w, 0x04, uicc);
     if (adf != NULL) {
         struct wr_mark access = tlv_open(w, 0x30);
-        put_hex_tlv(w, 0x80, USIM);
-        put_hex_tlv(w, 0x81, adf);
-        put_hex_tlv(w, 0x82, adf);
+        hex_put_tlv(w, 0x80, USIM);
+        hex_put_tlv(w, 0x81, adf);
+        hex_put_tlv(w, 0x82, adf);
         tlv_close(w, access);
     }
     tlv_close(w, element);
@@ -335,11 +321,11 @@ static unsigned envelope(struct rd user_data, struct wr *ret)
     struct wr w;
 
     wr_init(&w, octets, sizeof octets);
-    put_hex(&w, "80C20000 00");
+    hex_put(&w, "80C20000 00");
     struct wr_mark download = tlv_open(&w, 0xD1);
-    put_hex(&w, "8202 8381 0603 812143");
+    hex_put(&w, "8202 8381 0603 812143");
     struct wr_mark tpdu = tlv_open(&w, 0x8B);
-    put_hex(&w, "40 08 81 21436587 7F F6 22705200000000");
+    hex_put(&w, "40 08 81 21436587 7F F6 22705200000000");
     wr_put_u8(&w, (uint8_t)user_data.n);
     wr_put_rd(&w, user_data);
     tlv_close(&w, tpdu);
@@ -355,7 +341,7 @@ static unsigned send_packet(struct rd packet, struct wr *ret)
     struct wr w;
 
     wr_init(&w, octets, sizeof octets);
-    put_hex(&w, "027000");
+    hex_put(&w, "027000");
     wr_put_rd(&w, packet);
     ck_assert_int_eq(wr_failed(&w), 0);
     return envelope(wr_view(&w), ret);
@@ -742,8 +728,8 @@ START_TEST(parts_come_in_any_order)
 
     wr_init(&w, script, sizeof script);
     for (int i = 0; i < 30; i++)
-        put_hex(&w, "00A4000C022FE2");
-    put_hex(&w, "00B000000A");
+        hex_put(&w, "00A4000C022FE2");
+    hex_put(&w, "00B000000A");
     wr_init_heap(&packet, 4096);
     wr_init_heap(&got, 4096);
     wr_init_heap(&answer, 4096);
@@ -848,7 +834,7 @@ static void put_new_key(struct wr *w, const uint8_t key[16], bool right)
     ck_assert_int_eq(cipher_cbc(crypto, CIPHER_AES, rd_of(kik, 16), true, zero, key, 16, ciphered),
                      0);
     ck_assert_int_eq(cipher_cbc(crypto, CIPHER_AES, rd_of(key, 16), true, zero, ones, 16, ones), 0);
-    put_hex(w, "88 11 10");
+    hex_put(w, "88 11 10");
     wr_put(w, ciphered, sizeof ciphered);
     wr_put_u8(w, 3);
     wr_put(w, ones, 2);
@@ -867,10 +853,10 @@ static void put_keys(const char *p1p2, const char *version, bool right, const ch
     leak_add(rd_of(new_kic, 16));
     leak_add(rd_of(new_kid, 16));
     wr_init(&w, octets, sizeof octets);
-    put_hex(&w, "80D8");
-    put_hex(&w, p1p2);
+    hex_put(&w, "80D8");
+    hex_put(&w, p1p2);
     wr_put_u8(&w, 0);
-    put_hex(&w, version);
+    hex_put(&w, version);
     put_new_key(&w, new_kic, true);
     put_new_key(&w, new_kid, right);
     octets[4] = (uint8_t)(w.n - 5);

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "card/sw.h"
 #include "os/err.h"
 #include "os/pin.h"
+#include "tests/testlib/card_file.h"
 #include "tests/testlib/suite.h"
 
 static const struct trace no_trace;
@@ -18,7 +18,8 @@ enum { MF = 0, ADF = 7, MAX = 3, PUK_MAX = 10, PUK = 0x01 };
 
 static struct nvm *nvm;
 static struct pin_status status;
-static char folder[200], path[256], error[NVM_ERROR_MAX];
+static struct card_file place;
+static char error[NVM_ERROR_MAX];
 
 /* A right and a wrong value, and a new one. */
 static const char right[] = "1234\xFF\xFF\xFF\xFF", wrong[] = "4321\xFF\xFF\xFF\xFF";
@@ -64,21 +65,16 @@ static void tear_down(void)
 
 static void use_file(void)
 {
-    const char *tmp = getenv("TMPDIR");
-
     nvm_close(&nvm);
-    snprintf(folder, sizeof folder, "%s/pin-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/card", folder);
-    nvm = nvm_open_file(path, NVM_CREATE, &no_trace, error);
+    card_file_make(&place);
+    nvm = nvm_open_file(place.path, NVM_CREATE, &no_trace, error);
     ck_assert_msg(nvm != NULL, "%s", error);
 }
 
 static void remove_file(void)
 {
     nvm_close(&nvm);
-    unlink(path);
-    rmdir(folder);
+    card_file_remove(&place);
 }
 
 static struct pin load(uint16_t context, uint8_t reference)

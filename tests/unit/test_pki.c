@@ -75,7 +75,6 @@ static struct rd read_one(const struct pki *pki, size_t party, const char *kind,
     wr_init(&w, octets, 2048);
     if (pki_read(pki, name, &w) != 0)
         ck_abort_msg("%s", pki_reason(pki));
-    ck_assert(pki_has(pki, name));
     return wr_view(&w);
 }
 
@@ -139,11 +138,14 @@ static void check_whole(const struct pki *pki, size_t curve, bool with_tls)
 START_TEST(compiled_in_pki_is_whole)
 {
     struct pki *pki = NULL;
+    uint8_t octets[4096];
+    struct wr w;
 
     ck_assert_int_eq(pki_open(NULL, &pki), 0);
     check_whole(pki, (size_t)_i, false);
-    ck_assert(pki_has(pki, "CertificateIssuer/CERT_CI_ECDSA_NIST.pem"));
-    ck_assert(!pki_has(pki, "DPtls/CERT_S_SM_DP_TLS_NIST.der"));
+    wr_init(&w, octets, sizeof octets);
+    ck_assert_int_eq(pki_read(pki, "CertificateIssuer/CERT_CI_ECDSA_NIST.pem", &w), 0);
+    ck_assert_int_eq(pki_read(pki, "DPtls/CERT_S_SM_DP_TLS_NIST.der", &w), ERR_INPUT);
     pki_close(&pki);
     ck_assert_ptr_null(pki);
 }
@@ -197,7 +199,6 @@ START_TEST(says_what_it_cannot_read)
     wr_put_u8(&w, 1);
     ck_assert_int_eq(pki_read(pki, "EUM/absent.der", &w), ERR_INPUT);
     ck_assert_ptr_nonnull(strstr(pki_reason(pki), "EUM/absent.der: No such file"));
-    ck_assert(!pki_has(pki, "EUM/absent.der"));
     snprintf(path, sizeof path, "%s/large", root);
     FILE *f = fopen(path, "wb");
     for (int i = 0; i <= PKI_MAX_FILE; i++)

@@ -223,20 +223,6 @@ static struct softeuicc *card;
 static struct softeuicc_crypto *card_crypto;
 static char why[512];
 
-static void put_hex(struct wr *w, const char *text)
-{
-    uint8_t octets[512];
-
-    wr_put(w, octets, hex(text, octets, sizeof octets));
-}
-
-static void put_hex_tlv(struct wr *w, uint32_t tag, const char *text)
-{
-    struct wr_mark m = tlv_open(w, tag);
-    put_hex(w, text);
-    tlv_close(w, m);
-}
-
 /* ENC, MAC and DEK of a version. */
 static void put_keys(struct wr *w, const char *version, const char *type)
 {
@@ -244,13 +230,13 @@ static void put_keys(struct wr *w, const char *version, const char *type)
 
     for (uint8_t i = 0; i < 3; i++) {
         struct wr_mark object = tlv_open(w, 0x30);
-        put_hex_tlv(w, 0x95, usages[i]);
+        hex_put_tlv(w, 0x95, usages[i]);
         tlv_put_u8(w, 0x82, (uint8_t)(i + 1));
-        put_hex_tlv(w, 0x83, version);
+        hex_put_tlv(w, 0x83, version);
         struct wr_mark components = tlv_open(w, 0x30);
         struct wr_mark component = tlv_open(w, 0x30);
-        put_hex_tlv(w, 0x80, type);
-        put_hex_tlv(w, 0x86, values[i]);
+        hex_put_tlv(w, 0x80, type);
+        hex_put_tlv(w, 0x86, values[i]);
         tlv_close(w, component);
         tlv_close(w, components);
         tlv_close(w, object);
@@ -265,12 +251,12 @@ static void put_sd(struct wr *w, uint8_t identification, const char *aid, const 
     tlv_put(w, 0x81, rd_of((uint8_t[]){ 0x70, identification }, 2));
     tlv_close(w, header);
     struct wr_mark instance = tlv_open(w, 0xA1);
-    put_hex_tlv(w, 0x4F, "A0000001515350");
-    put_hex_tlv(w, 0x4F, "A000000151535041");
-    put_hex_tlv(w, 0x4F, aid);
-    put_hex_tlv(w, 0x82, "82DC00");
-    put_hex_tlv(w, 0x83, "0F");
-    put_hex_tlv(w, 0xC9, parameters);
+    hex_put_tlv(w, 0x4F, "A0000001515350");
+    hex_put_tlv(w, 0x4F, "A000000151535041");
+    hex_put_tlv(w, 0x4F, aid);
+    hex_put_tlv(w, 0x82, "82DC00");
+    hex_put_tlv(w, 0x83, "0F");
+    hex_put_tlv(w, 0xC9, parameters);
     tlv_close(w, instance);
     struct wr_mark keys = tlv_open(w, 0xA2);
     put_keys(w, "20", "80");
@@ -679,7 +665,7 @@ START_TEST(keys_are_put_under_scp03)
     ck_assert_int_eq(aes128_cbc_encrypt(crypto, dek, zero, key, 16, ciphered), 0);
     ck_assert_int_eq(aes128_encrypt_block(crypto, key, ones, ones), 0);
     wr_init(&w, octets, sizeof octets);
-    put_hex(&w, "31 88 11 10");
+    hex_put(&w, "31 88 11 10");
     wr_put(&w, ciphered, 16);
     wr_put_u8(&w, 3);
     wr_put(&w, ones, 3);

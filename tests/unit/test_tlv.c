@@ -58,6 +58,35 @@ static struct rd made(const char *tag, size_t i)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
+START_TEST(a_tag_list_is_read_tag_by_tag)
+{
+    static const uint32_t tags[] = { 0x5A, 0x9F70, 0xBF2D, 0x5F8101, 0x80 };
+    struct rd copy = exact_copy("5A 9F70 BF2D 5F8101 80"), in = copy;
+    uint32_t tag;
+
+    for (size_t i = 0; i < N_ELEMS(tags); i++) {
+        ck_assert_int_eq(tlv_tag(&in, &tag), 0);
+        ck_assert_uint_eq(tag, tags[i]);
+        tlv_put_tag(&w, tag);
+    }
+    ck_assert_int_eq(tlv_tag(&in, &tag), ERR_INPUT);
+    exact_free(&copy);
+    check_written("5A 9F70 BF2D 5F8101 80");
+}
+END_TEST
+
+START_TEST(half_a_tag_is_none_and_stays)
+{
+    static const char *const rows[] = { "9F", "BF", "5F81", "5F818181", "5F81818101" };
+    struct rd copy = exact_copy(rows[_i]), in = copy;
+    uint32_t tag;
+
+    ck_assert_int_eq(tlv_tag(&in, &tag), ERR_INPUT);
+    ck_assert_uint_eq(in.n, copy.n);
+    exact_free(&copy);
+}
+END_TEST
+
 START_TEST(reads_every_length_at_its_edges)
 {
     struct rd copy = made("BF2D", (size_t)_i), in = copy;
@@ -508,6 +537,8 @@ int main(void)
 
     tcase_add_checked_fixture(cases, set_up, tear_down);
     tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, a_tag_list_is_read_tag_by_tag);
+    tcase_add_loop_test(cases, half_a_tag_is_none_and_stays, 0, 5);
     tcase_add_loop_test(cases, reads_every_length_at_its_edges, 0, N_ELEMS(edges));
     tcase_add_loop_test(cases, every_truncation_is_refused_with_nothing_consumed, 0,
                         N_ELEMS(edges));

@@ -148,13 +148,6 @@ struct edit {
     const char *extension; /* hex: Extensions to add */
 };
 
-static void put_hex(struct wr *w, const char *text)
-{
-    uint8_t octets[512];
-
-    wr_put(w, octets, hex(text, octets, sizeof octets));
-}
-
 static void put_edited_extensions(struct wr *w, struct rd list, const struct edit *edit)
 {
     struct wr_mark outer = tlv_open(w, 0xA3), inner = tlv_open(w, 0x30);
@@ -169,7 +162,7 @@ static void put_edited_extensions(struct wr *w, struct rd list, const struct edi
             !rd_equal(oid.value, rd_of(octets, n)))
             wr_put_rd(w, extension.whole);
     if (edit->extension != NULL)
-        put_hex(w, edit->extension);
+        hex_put(w, edit->extension);
     tlv_close(w, inner);
     tlv_close(w, outer);
 }
@@ -191,7 +184,7 @@ static void put_edited(struct wr *ret, const struct cert *cert, const struct edi
         if (i == EXTENSIONS)
             put_edited_extensions(&w, t.value, edit);
         else if (edit->with != NULL && i == edit->member)
-            put_hex(&w, edit->with);
+            hex_put(&w, edit->with);
         else
             wr_put_rd(&w, t.whole);
     }
@@ -200,7 +193,7 @@ static void put_edited(struct wr *ret, const struct cert *cert, const struct edi
     ck_assert_int_eq(ecdsa_sign(c, issuer, &view, 1, signature), 0);
     struct wr_mark outer = tlv_open(ret, 0x30);
     wr_put_rd(ret, view);
-    put_hex(ret, "300A 06082A8648CE3D040302");
+    hex_put(ret, "300A 06082A8648CE3D040302");
     struct wr_mark bits = tlv_open(ret, 0x03);
     wr_put_u8(ret, 0);
     ck_assert_int_eq(ecdsa_to_der(signature, ret), 0);
