@@ -69,31 +69,6 @@ int uicc_get_challenge(struct session *s, const struct apdu *a, struct wr *rsp)
     return p == NULL ? ERR_NOMEM : crypto_random(s->euicc->crypto, p, n);
 }
 
-/* DISABLE PIN with P1 b8: the universal PIN takes the place of P2's (TS 102 221 11.1.11). */
-static int replace_pin(struct session *s, const struct apdu *a)
-{
-    const struct access_context c = uicc_access(s);
-    struct uicc *u = &s->euicc->uicc;
-    struct pin pin;
-    bool found;
-
-    TRY(access_find_pin(&c, s->files.df, a->p2, &pin, &found));
-    if (!found)
-        return uicc_refuse(s, a, SW_REFERENCE_NOT_FOUND, "there is no such PIN");
-    int result = a->lc == PIN_LEN ? pin_replace(s->euicc->nvm, u->fs.prefix, &u->pins, &pin,
-                                                rd_of(a->data, PIN_LEN))
-                                  : SW_WRONG_LENGTH;
-    crypto_wipe(&pin, sizeof pin);
-    return result > 0 ? uicc_refuse(s, a, result, "the PIN cannot be replaced so") : result;
-}
-
-static int disable_pin(struct session *s, const struct apdu *a, struct wr *rsp)
-{
-    enum { REPLACE_BY_UNIVERSAL = 0x80 | PIN_UNIVERSAL };
-
-    return a->p1 == REPLACE_BY_UNIVERSAL ? replace_pin(s, a) : uicc_disable_pin(s, a, rsp);
-}
-
 int uicc_envelope(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     const struct registry *r = &s->euicc->registry;
@@ -124,7 +99,7 @@ const struct command uicc_commands[] = {
     { true, 0x32, NEEDS_DATA, "INCREASE", uicc_increase, "TS 102 221 11.1.8" },
     { false, 0x20, 0, "VERIFY PIN", uicc_verify, "TS 102 221 11.1.9" },
     { false, 0x24, NEEDS_DATA, "CHANGE PIN", uicc_change_pin, "TS 102 221 11.1.10" },
-    { false, 0x26, NEEDS_DATA, "DISABLE PIN", disable_pin, "TS 102 221 11.1.11" },
+    { false, 0x26, NEEDS_DATA, "DISABLE PIN", uicc_disable_pin, "TS 102 221 11.1.11" },
     { false, 0x28, NEEDS_DATA, "ENABLE PIN", uicc_enable_pin, "TS 102 221 11.1.12" },
     { false, 0x2C, 0, "UNBLOCK PIN", uicc_unblock_pin, "TS 102 221 11.1.13" },
     { false, 0x04, 0, "DEACTIVATE FILE", uicc_deactivate_file, "TS 102 221 11.1.14" },

@@ -9,15 +9,24 @@ typedef int pin_one_fn(struct nvm *nvm, const char *prefix, struct pin_status *s
 typedef int pin_two_fn(struct nvm *nvm, const char *prefix, struct pin_status *s,
                        const struct pin *pin, struct rd first, struct rd second);
 
+/* DISABLE PIN: the universal PIN takes the place of P2's (TS 102 221 11.1.11). */
+enum { INS_DISABLE_PIN = 0x26, REPLACE_BY_UNIVERSAL = 0x80 | PIN_UNIVERSAL };
+
+static int refuse_p1(struct session *s, const struct apdu *a)
+{
+    return a->p1 & 0x80
+               ? uicc_refuse(s, a, SW_FUNCTION_NOT_SUPPORTED, "P1 names no PIN that replaces one")
+               : uicc_refuse(s, a, SW_WRONG_P1P2, "P1 is not 00");
+}
+
 /* The PIN that P2 names in the current DF; the caller wipes it. */
 static int find(struct session *s, const struct apdu *a, struct pin *ret)
 {
     const struct access_context c = uicc_access(s);
     bool found;
 
-    if (a->p1 != 0)
-        return uicc_refuse(s, a, a->p1 & 0x80 ? SW_FUNCTION_NOT_SUPPORTED : SW_WRONG_P1P2,
-                           "P1 is not 00: no PIN can take another one's place");
+    if (a->p1 != 0 && !(a->ins == INS_DISABLE_PIN && a->p1 == REPLACE_BY_UNIVERSAL))
+        return refuse_p1(s, a);
     TRY(access_find_pin(&c, s->files.df, a->p2, ret, &found));
     return found ? 0 : uicc_refuse(s, a, SW_REFERENCE_NOT_FOUND, "there is no such PIN");
 }
@@ -86,7 +95,7 @@ int uicc_change_pin(struct session *s, const struct apdu *a, struct wr *rsp)
 int uicc_disable_pin(struct session *s, const struct apdu *a, struct wr *rsp)
 {
     (void)rsp;
-    return with_one(s, a, pin_disable);
+    return with_one(s, a, a->p1 == REPLACE_BY_UNIVERSAL ? pin_replace : pin_disable);
 }
 
 int uicc_enable_pin(struct session *s, const struct apdu *a, struct wr *rsp)
