@@ -1,6 +1,9 @@
 /* main.c - softeuicc, the chip on the command line: chooses the subcommand. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "lib/softeuicc.h"
@@ -48,9 +51,19 @@ static int run_command_line(const struct command *command, int n, char **argv)
     return r;
 }
 
-int main(int argc, char **argv)
+/* Where a standard descriptor is closed, the next file would take its number, and what is meant
+ * for it: something takes the place that can neither be read nor written as it is meant to. */
+static bool keep_standard_descriptors(void)
 {
-    signal(SIGPIPE, SIG_IGN); /* a reader or a pipe that goes away is an error to report */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    return true;
+}
+
+static int choose(int argc, char **argv)
+{
     if (argc < 2) {
         fprintf(stderr, "%s: which command? see %s --help\n", PROGRAM, PROGRAM);
         return EXIT_USAGE;
@@ -66,4 +79,17 @@ int main(int argc, char **argv)
             return run_command_line(commands[i], argc - 2, argv + 2);
     fprintf(stderr, "%s: unknown command '%s'; see %s --help\n", PROGRAM, argv[1], PROGRAM);
     return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN); /* a reader or a pipe that goes away is an error to report */
+    if (!keep_standard_descriptors())
+        return EXIT_FAILED;
+    int r = choose(argc, argv);
+
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || r != EXIT_DONE)
+        return r;
+    fprintf(stderr, "%s: standard output: %s\n", PROGRAM, strerror(errno));
+    return EXIT_FAILED;
 }
