@@ -5,11 +5,13 @@ usage: test_cli.py MAN_PAGE SETTINGS.md PROFILE CONTROL.md PRESETS.md
 (and SOFTEUICC in the environment)
 """
 
+import ctypes.util
 import hashlib
 import json
 import os
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -638,6 +640,20 @@ class CliTest(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("pcscd does not run", done.stdout)
         self.assertIn("unset the variable", done.stdout)
+
+    def test_doctor_does_not_hang_with_pcscd(self):
+        if ctypes.util.find_library("pcsclite") is None:
+            self.skipTest("no libpcsclite")
+        path = self.path("pcscd.comm")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as pcscd:
+            pcscd.bind(path)
+            pcscd.listen(5)  # and never says a word
+            done = subprocess.run([SOFTEUICC, "doctor"], capture_output=True, text=True,
+                                  env={**os.environ, "PCSCLITE_CSOCK_NAME": path},
+                                  timeout=2 * DEADLINE, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("pcscd takes connections", done.stdout)
+        self.assertIn("hangs", done.stdout.splitlines()[-2])
 
     @unittest.skipIf(MAN_PAGE is None, "no manual page given")
     def test_the_manual_page_has_the_commands_and_options_of_help(self):
