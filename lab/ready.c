@@ -30,9 +30,12 @@ static int tell_file(const char *file, const char *line, struct lab_error *e)
 
 int ready_tell(const struct ready *who, const char *line, struct lab_error *e)
 {
-    if (fputs(line, stdout) < 0 || fflush(stdout) != 0)
-        return lab_fail(e, "standard output: %s", strerror(errno));
     if (who->fd != READY_NO_FD)
         TRY(tell(fdopen(who->fd, "w"), line, "--ready-fd", e));
-    return who->file != NULL ? tell_file(who->file, line, e) : 0;
+    if (who->file != NULL)
+        TRY(tell_file(who->file, line, e));
+    /* Last, because who reads it takes the others as done. */
+    return fputs(line, stdout) >= 0 && fflush(stdout) == 0
+               ? 0
+               : lab_fail(e, "standard output: %s", strerror(errno));
 }
