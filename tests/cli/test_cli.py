@@ -279,6 +279,17 @@ class CliTest(unittest.TestCase):
         self.assertNotEqual(shown[0][0], shown[2][0])
         self.assertNotEqual(shown[0][1], shown[2][1])  # the certificate, and so the key
 
+    @unittest.skipIf(PROFILE is None, "no profile given")
+    def test_show_says_what_is_damaged(self):
+        card, key = new_card(self.scratch.path, "--profile", PROFILE), b"isdp/0010/tree"
+        with open(card, "r+b") as f:
+            octets = f.read()
+            self.assertEqual(octets.count(key), 1)
+            f.seek(octets.index(key) + len(key))
+            f.write(b"\xFF" * 4)
+        for option in ((), ("--json",)):
+            self.refuses(1, "show", card, *option, saying=f"{key.decode()} is damaged")
+
     def test_wrong_check_digits_of_an_eid_are_told(self):
         self.refuses(1, "new", self.path("b"), "--eid", EID[:-2] + "00", saying=f"be {EID[-2:]}")
         for eid in ("", "1", EID + "0", EID[:-1] + "x"):
