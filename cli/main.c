@@ -1,11 +1,9 @@
 /* main.c - softeuicc, the chip on the command line: chooses the subcommand. */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/standard.h"
 #include "lib/softeuicc.h"
 
 static const struct command *const commands[] = {
@@ -51,17 +49,6 @@ static int run_command_line(const struct command *command, int n, char **argv)
     return r;
 }
 
-/* Where a standard descriptor is closed, the next file would take its number, and what is meant
- * for it: something takes the place that can neither be read nor written as it is meant to. */
-static bool keep_standard_descriptors(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 &&
-            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
-            return false;
-    return true;
-}
-
 static int choose(int argc, char **argv)
 {
     if (argc < 2) {
@@ -84,12 +71,7 @@ static int choose(int argc, char **argv)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* a reader or a pipe that goes away is an error to report */
-    if (!keep_standard_descriptors())
+    if (!standard_descriptors_keep())
         return EXIT_FAILED;
-    int r = choose(argc, argv);
-
-    if ((fflush(stdout) == 0 && !ferror(stdout)) || r != EXIT_DONE)
-        return r;
-    fprintf(stderr, "%s: standard output: %s\n", PROGRAM, strerror(errno));
-    return EXIT_FAILED;
+    return standard_output_end(PROGRAM, choose(argc, argv));
 }

@@ -490,6 +490,15 @@ class LabTest(unittest.TestCase):
                                   timeout=DEADLINE, check=False)
             self.assertEqual((done.returncode, len(done.stderr.splitlines())), (1, 1), arguments)
 
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_output_that_is_lost_is_an_error(self):
+        for line in ('"$0" --help >/dev/full', '"$0" ipa --card "$1" info >/dev/full',
+                     '"$0" ipa --card "$1" info >&-'):
+            done = subprocess.run(["sh", "-c", line, LAB, self.card], capture_output=True,
+                                  text=True, timeout=DEADLINE, check=False)
+            self.assertEqual(done.returncode, 1, line)
+            self.assertIn("softeuicc-lab: standard output: ", done.stderr)
+
     # --- the device's side against what it is sent
 
     def proxy(self):
