@@ -37,8 +37,7 @@ static void strip(char *line)
 
 static int bad_line(const struct pipe_card *p, const char *why)
 {
-    fprintf(stderr, "error: line %zu: %s\n", p->line_number, why);
-    return EXIT_FAILED;
+    return failed(p->args, "line %zu: %s", p->line_number, why);
 }
 
 static int reset(struct pipe_card *p)
@@ -138,8 +137,7 @@ static int run(const struct arguments *args)
     lines_done(&p.lines);
     free(p.command);
     free(p.response);
-    session_close(&s);
-    return r;
+    return session_close(&s, args, r);
 }
 
 static void more_help(FILE *to)

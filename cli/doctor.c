@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@ enum {
     SLOTS = 2, /* of Debian's build */
     ROUNDS = 200,
     SLOW_US = 5000,
+    PATIENCE_S = 10, /* for one answer, by alarm() */
 };
 
 struct findings {
@@ -44,6 +46,7 @@ __attribute__((format(printf, 2, 0))) static void line(const char *mark, const c
     printf("%-8s", mark);
     vprintf(fmt, ap);
     putchar('\n');
+    fflush(stdout); /* the next check may hang */
 }
 
 __attribute__((format(printf, 1, 2))) static void good(const char *fmt, ...)
@@ -238,6 +241,7 @@ static bool check_pcscd(struct findings *f, struct pcsc *pcsc)
         remedy("install it: sudo apt-get install libpcsclite1");
         return false;
     }
+    alarm(PATIENCE_S);
     uint32_t r = pcsc_establish(pcsc);
     if (r == PCSC_OK) {
         good("pcscd answers");
@@ -344,6 +348,7 @@ static double median_time(struct pcsc *pcsc)
 
     for (size_t i = 0; i < ROUNDS; i++) {
         struct timespec before, after;
+        alarm(PATIENCE_S);
         clock_gettime(CLOCK_MONOTONIC, &before);
         if (pcsc_transmit(pcsc, get_data, sizeof get_data, response, sizeof response, &n) !=
             PCSC_OK)
@@ -382,6 +387,7 @@ static void check_card(struct findings *f, struct pcsc *pcsc)
         if (strstr(name, READER_NAME) == NULL)
             continue;
         any = true;
+        alarm(PATIENCE_S);
         uint32_t c = pcsc_connect(pcsc, name);
         if (c == PCSC_SHARING_VIOLATION)
             note("'%s': another program has the card for itself", name);
@@ -400,6 +406,18 @@ static void check_card(struct findings *f, struct pcsc *pcsc)
     }
 }
 
+/* On SIGALRM.  pcscd waits for its card as long as that takes, and a client for pcscd. */
+static void give_up(int number)
+{
+    static const char words[] =
+        "TROUBLE no answer for 10 s: pcscd, or the program that serves the card, hangs\n"
+        "   do   end softeuicc run and start it again; if that does not help, restart pcscd\n";
+
+    (void)number;
+    (void)!write(STDOUT_FILENO, words, sizeof words - 1);
+    _exit(EXIT_FAILED);
+}
+
 static int run(const struct arguments *args)
 {
     const char *own = getenv(SOCKET_VARIABLE);
@@ -407,11 +425,13 @@ static int run(const struct arguments *args)
     struct pcsc pcsc = { 0 };
 
     (void)args;
+    signal(SIGALRM, give_up);
     check_driver(&f);
     if (check_pcscd(&f, &pcsc)) {
         check_ports(&f);
         check_card(&f, &pcsc);
     }
+    alarm(0);
     pcsc_done(&pcsc);
     if (f.troubles == 0)
         printf("All is well.\n");

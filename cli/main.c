@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/standard.h"
 #include "lib/softeuicc.h"
 
 static const struct command *const commands[] = {
@@ -48,9 +49,8 @@ static int run_command_line(const struct command *command, int n, char **argv)
     return r;
 }
 
-int main(int argc, char **argv)
+static int choose(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN); /* a reader or a pipe that goes away is an error to report */
     if (argc < 2) {
         fprintf(stderr, "%s: which command? see %s --help\n", PROGRAM, PROGRAM);
         return EXIT_USAGE;
@@ -66,4 +66,12 @@ int main(int argc, char **argv)
             return run_command_line(commands[i], argc - 2, argv + 2);
     fprintf(stderr, "%s: unknown command '%s'; see %s --help\n", PROGRAM, argv[1], PROGRAM);
     return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN); /* a reader or a pipe that goes away is an error to report */
+    if (!standard_descriptors_keep())
+        return EXIT_FAILED;
+    return standard_output_end(PROGRAM, choose(argc, argv));
 }

@@ -161,6 +161,7 @@ static int make(const struct arguments *args, const struct order *o)
     const struct softeuicc_new how = {
         .preset = argument_value(args, "--preset"),
         .eid = argument_value(args, "--eid"),
+        .seed = argument_value(args, "--seed"),
         .pki_dir = argument_value(args, "--pki"),
         .settings = o->settings,
         .n_settings = o->n_settings,
@@ -172,6 +173,7 @@ static int make(const struct arguments *args, const struct order *o)
     };
     char error[SOFTEUICC_ERROR_LEN];
 
+    warn_of_seed(args);
     if (softeuicc_new(args->operand, &how, NULL, error) != 0)
         return failed(args, "%s", error);
     return tell(args, o);
@@ -212,6 +214,7 @@ static const struct option options_of_new[] = {
     { "--pki", "DIR", "keys and certificates as in SGP.26 v1 (the built-in test PKI)", false },
     { "--set", "KEY=VALUE", "a setting of the list below", true },
     { "--profile", "UPP.der[,WORD]...", "install this profile package, disabled", true },
+    { "--seed", "N", "tests only: derive its keys and a random EID from N", false },
     { "--eim", "EIM.der", "associate this eIM: EimConfigurationData, AddInitialEimRequest", true },
     { NULL, NULL, NULL, false },
 };

@@ -142,6 +142,17 @@ bool argument_given(const struct arguments *args, const char *name)
     return argument_count(args, name) > 0;
 }
 
+void warn_of_seed(const struct arguments *args)
+{
+    const char *seed = argument_value(args, "--seed");
+
+    if (seed != NULL)
+        fprintf(stderr,
+                "%s: WARNING: --seed %s: every key and random number of this run can be foretold; "
+                "for tests only\n",
+                PROGRAM, seed);
+}
+
 static void print_options(FILE *to, const struct option *table)
 {
     for (const struct option *o = table; o->name != NULL; o++) {

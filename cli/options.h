@@ -73,6 +73,9 @@ int failed(const struct arguments *args, const char *fmt, ...)
 int wrong_usage(const struct arguments *args, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* With --seed, a line on standard error. */
+void warn_of_seed(const struct arguments *args);
+
 /* The usage line and the table of options of a subcommand. */
 void print_command_help(FILE *to, const struct command *command);
 

@@ -1,4 +1,7 @@
 /* run.c - softeuicc run: a card in a reader of vpcd until SIGINT or SIGTERM. */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "vpcd/vpcd.h"
@@ -47,8 +50,8 @@ static void say(void *ctx, const char *line)
 {
     const struct arguments *const *args = ctx;
 
-    printf("%s: %s\n", (*args)->operand, line);
-    fflush(stdout);
+    /* Not through stdout: that nobody listens any longer is no failure. */
+    dprintf(STDOUT_FILENO, "%s: %s\n", (*args)->operand, line);
 }
 
 static int serve(const struct arguments *args, struct session *s)
@@ -94,8 +97,7 @@ static int run(const struct arguments *args)
     int r = session_open(&s, args);
     if (r == EXIT_DONE)
         r = serve(args, &s);
-    session_close(&s);
-    return r;
+    return session_close(&s, args, r);
 }
 
 static void more_help(FILE *to)

@@ -103,11 +103,7 @@ static int make_crypto(struct session *s, const struct arguments *args)
 {
     const char *seed = argument_value(args, "--seed");
 
-    if (seed != NULL)
-        fprintf(stderr,
-                "%s: WARNING: --seed %s: every key and random number of this run can be foretold; "
-                "for tests only\n",
-                PROGRAM, seed);
+    warn_of_seed(args);
     s->crypto = softeuicc_crypto_new(seed);
     return s->crypto != NULL ? EXIT_DONE : failed(args, "OpenSSL does not start");
 }
@@ -176,7 +172,20 @@ void session_help_faults(FILE *to)
                 "STEP: commit, committed, answer, or how the name of a stored object begins.\n");
 }
 
-void session_close(struct session *s)
+/* Closes the file of an option; a trace that is not whole must not look so. */
+static int close_output(const struct arguments *args, const char *option, FILE *f, int status)
+{
+    bool lost = ferror(f) != 0;
+
+    errno = 0;
+    lost |= fclose(f) != 0;
+    if (!lost)
+        return status;
+    return failed(args, "%s: %s", argument_value(args, option),
+                  errno != 0 ? strerror(errno) : "not all of it could be written");
+}
+
+int session_close(struct session *s, const struct arguments *args, int status)
 {
     if (s->card != NULL)
         softeuicc_close(&s->card);
@@ -184,9 +193,10 @@ void session_close(struct session *s)
         softeuicc_crypto_free(&s->crypto);
     pcap_done(&s->pcap);
     if (s->pcap_file != NULL)
-        fclose(s->pcap_file);
+        status = close_output(args, "--pcap", s->pcap_file, status);
     if (s->trace != NULL && s->trace != stderr)
-        fclose(s->trace);
+        status = close_output(args, "--trace", s->trace, status);
     if (s->stop_fd >= 0)
         close(s->stop_fd);
+    return status;
 }

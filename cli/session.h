@@ -19,9 +19,10 @@ struct session {
 };
 
 /* Opens the card that args names, with --fault, --trace, --pcap and --seed.  An exit status;
- * whatever it is, session_close() frees. */
+ * whatever it is, session_close() frees, and returns it, or EXIT_FAILED when a trace or capture
+ * file did not take all of it. */
 int session_open(struct session *s, const struct arguments *args);
-void session_close(struct session *s);
+int session_close(struct session *s, const struct arguments *args, int status);
 
 /* softeuicc_transmit(); returns when the answer is due. */
 size_t session_transmit(struct session *s, const uint8_t *command, size_t n, uint8_t *response);

@@ -16,9 +16,28 @@ static int print(const struct arguments *args, const char *text)
     return fflush(stdout) == 0 ? EXIT_DONE : failed(args, "standard output: %s", strerror(errno));
 }
 
+/* The first thing that went wrong, as the trace tells it. */
+struct fault {
+    char text[SOFTEUICC_ERROR_LEN];
+};
+
+static void keep_fault(void *ctx, enum softeuicc_event event, const char *text,
+                       const uint8_t *bytes, size_t n)
+{
+    struct fault *f = ctx;
+
+    (void)bytes;
+    (void)n;
+    if (event == SOFTEUICC_FAULT && f->text[0] == '\0')
+        snprintf(f->text, sizeof f->text, "%s", text);
+}
+
 static int run(const struct arguments *args)
 {
-    const struct softeuicc_options options = { .read_only = true };
+    struct fault fault = { "" };
+    const struct softeuicc_options options = { .read_only = true,
+                                               .trace = keep_fault,
+                                               .trace_ctx = &fault };
     struct softeuicc *card = NULL;
     char error[SOFTEUICC_ERROR_LEN];
 
@@ -26,7 +45,9 @@ static int run(const struct arguments *args)
         return failed(args, "%s", error);
     char *text = softeuicc_show(card, argument_given(args, "--json"));
     softeuicc_close(&card);
-    int r = text == NULL ? failed(args, "%s cannot be read", args->operand) : print(args, text);
+    int r = text == NULL ? failed(args, "%s cannot be read: %s", args->operand,
+                                  fault.text[0] != '\0' ? fault.text : "out of memory")
+                         : print(args, text);
     free(text);
     return r;
 }

@@ -292,6 +292,22 @@ static const struct command *find_command(int argc, char **argv, char ***ret_arg
 
 /* --- the command line ------------------------------------------------------------------------- */
 
+/* No command is written so: which is meant, and how is it written? */
+static void tell_how(int argc, char **argv)
+{
+    size_t n = 0;
+
+    fprintf(stderr, "softeuicc-lab ipa: ");
+    for (size_t i = 0; i < N_ELEMS(commands) && argc > 0; i++)
+        if (strcmp(argv[0], commands[i].name) == 0)
+            fprintf(stderr, "%s%s", n++ == 0 ? "it is written: " : ", or ", commands[i].usage);
+    if (argc == 0)
+        fprintf(stderr, "which command?");
+    else if (n == 0)
+        fprintf(stderr, "no such command: %s", argv[0]);
+    fprintf(stderr, "; see --help\n");
+}
+
 static void usage(FILE *out)
 {
     fprintf(out, "usage: softeuicc-lab ipa (--reader NAME|NUMBER | --card FILE) [OPTION...] "
@@ -355,13 +371,13 @@ int ipa_main(int argc, char **argv)
         usage(stdout);
     } else if (status == STATUS_DONE) {
         const struct command *command = find_command(argc - optind, argv + optind, &args);
-        if (command != NULL && (v.reader == NULL) != (v.card == NULL)) {
+        status = STATUS_USAGE;
+        if (command == NULL)
+            tell_how(argc - optind, argv + optind);
+        else if ((v.reader == NULL) == (v.card == NULL))
+            fprintf(stderr, "softeuicc-lab ipa: give either --reader or --card; see --help\n");
+        else
             status = run_and_tell(&v, command, args);
-        } else {
-            fprintf(stderr, "softeuicc-lab ipa: %s; see --help\n",
-                    command == NULL ? "no such command" : "give either --reader or --card");
-            status = STATUS_USAGE;
-        }
     }
     wr_done(&v.ca);
     return status;

@@ -1,4 +1,6 @@
 /* smdpp_main.c - softeuicc-lab smdpp: options, start and end of the test SM-DP+. */
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,12 +64,24 @@ static bool read_option(int option, const char *value, void *ctx)
     }
 }
 
+/* It is read at each download; that it is not there at all is better told at once. */
+static int check_folder(const char *path, struct lab_error *e)
+{
+    DIR *folder = opendir(path);
+
+    if (folder == NULL)
+        return lab_fail(e, "--profiles: %s: %s", path, strerror(errno));
+    closedir(folder);
+    return 0;
+}
+
 static int serve(void *ctx, struct rsp_serve *s, struct lab_error *e)
 {
     struct options *o = ctx;
     struct es9p_server *es9p = &o->es9p;
     char more[MORE_LEN];
 
+    TRY(check_folder(o->profiles, e));
     TRY(rsp_serve_open(&o->serve, IDENTITY_SMDPP, es9p_handle, es9p, s, e));
     struct smdpp_config config = {
         .crypto = s->crypto,

@@ -33,6 +33,15 @@ static unsigned mod97(const char *digits, size_t n)
     return rest;
 }
 
+/* In place of the last two digits (SGP.02 2.2.2). */
+static void put_check_digits(char eid[EID_DIGITS + 1])
+{
+    memcpy(eid + EID_BODY_DIGITS, "00", 3);
+    unsigned check = 98 - mod97(eid, EID_DIGITS);
+    eid[EID_BODY_DIGITS] = (char)('0' + check / 10);
+    eid[EID_BODY_DIGITS + 1] = (char)('0' + check % 10);
+}
+
 static int random_eid(struct crypto *c, char ret[EID_DIGITS + 1])
 {
     uint8_t random[EID_BODY_DIGITS];
@@ -41,17 +50,13 @@ static int random_eid(struct crypto *c, char ret[EID_DIGITS + 1])
     for (size_t i = 0; i < EID_BODY_DIGITS; i++)
         ret[i] = (char)('0' + random[i] % 10);
     memcpy(ret, eum_iin, sizeof eum_iin - 1);
-    memcpy(ret + EID_BODY_DIGITS, "00", 3);
-    unsigned check = 98 - mod97(ret, EID_DIGITS);
-    ret[EID_BODY_DIGITS] = (char)('0' + check / 10);
-    ret[EID_BODY_DIGITS + 1] = (char)('0' + check % 10);
+    put_check_digits(ret);
     return 0;
 }
 
-static bool eid_is_valid(const char *eid)
+static bool eid_is_digits(const char *eid)
 {
-    return strlen(eid) == EID_DIGITS && strspn(eid, "0123456789") == EID_DIGITS &&
-           mod97(eid, EID_DIGITS) == 1;
+    return strlen(eid) == EID_DIGITS && strspn(eid, "0123456789") == EID_DIGITS;
 }
 
 static int choose_eid(struct crypto *c, const char *wanted, char ret[EID_DIGITS + 1],
@@ -61,13 +66,19 @@ static int choose_eid(struct crypto *c, const char *wanted, char ret[EID_DIGITS 
         return random_eid(c, ret);
     if (wanted == NULL)
         wanted = default_eid;
-    if (!eid_is_valid(wanted)) {
+    if (!eid_is_digits(wanted)) {
         snprintf(error, SOFTEUICC_ERROR_LEN,
                  "%.40s is no EID: it needs 32 digits, the last two of them check digits", wanted);
         return ERR_INPUT;
     }
     memcpy(ret, wanted, EID_DIGITS + 1);
-    return 0;
+    if (mod97(wanted, EID_DIGITS) == 1)
+        return 0;
+    put_check_digits(ret);
+    snprintf(error, SOFTEUICC_ERROR_LEN,
+             "%s is no EID: its last two digits check the others and would be %s", wanted,
+             ret + EID_BODY_DIGITS);
+    return ERR_INPUT;
 }
 
 static void pack_eid(const char *digits, uint8_t ret[EID_LEN])
@@ -286,7 +297,8 @@ static int store_settings(struct nvm *nvm, const struct softeuicc_new *how,
         const struct softeuicc_setting *s = &how->settings[i];
         enum setting which = setting_find(s->key);
         if (which == SETTING_COUNT) {
-            snprintf(error, SOFTEUICC_ERROR_LEN, "there is no setting %.64s", s->key);
+            snprintf(error, SOFTEUICC_ERROR_LEN,
+                     "there is no setting %.64s; see softeuicc new --help", s->key);
             return ERR_INPUT;
         }
         const char *why = setting_check(which, s->value);

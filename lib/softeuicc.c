@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "applets/applets.h"
 #include "applets/ecasd/ecasd.h"
@@ -254,7 +253,7 @@ int softeuicc_new(const char *path, const struct softeuicc_new *how,
     bool made_file = nvm != NULL;
     nvm_close(&nvm);
     if (err != 0 && made_file)
-        unlink(path); /* a half-made card is none */
+        nvm_delete_file(path); /* a half-made card is none */
     softeuicc_crypto_free(&own);
     return err;
 }

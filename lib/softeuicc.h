@@ -1,8 +1,8 @@
-/* softeuicc.h - the chip as a library.
+/* softeuicc.h - the chip as a library; lib/example.c is a program that uses it.
  *
  * A card is an object: a thousand fit into one process.  The library has no globals, no threads
  * and no signal handlers, and prints nothing; what it has to say goes to the sink that the caller
- * gives.  A card is used by one thread at a time.
+ * gives.  A card, with its struct softeuicc_crypto, is used by one thread at a time.
  *
  * Functions that return int give 0 or a negative number with one readable line, without a newline,
  * in the caller's error buffer. */
@@ -56,8 +56,10 @@ typedef void softeuicc_trace_fn(void *ctx, enum softeuicc_event event, const cha
 char *softeuicc_event_line(enum softeuicc_event event, const char *text, const uint8_t *bytes,
                            size_t n, bool json);
 
-/* One process' cryptography, shared by its cards.  seed NULL: the system's randomness; otherwise
- * everything random is derived from it (tests only).  NULL when OpenSSL refuses. */
+/* Cryptography that cards share, all of them used by one thread at a time: a process whose threads
+ * have cards of their own has one for each thread.  It is freed after its cards.  seed NULL: the
+ * system's randomness; otherwise everything random is derived from it (tests only).  NULL when
+ * OpenSSL refuses. */
 struct softeuicc_crypto;
 struct softeuicc_crypto *softeuicc_crypto_new(const char *seed);
 void softeuicc_crypto_free(struct softeuicc_crypto **c);

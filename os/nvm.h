@@ -48,9 +48,12 @@ struct nvm *nvm_open_memory(const struct trace *trace);
 enum nvm_open_mode { NVM_CREATE, NVM_SERVE, NVM_READ };
 
 /* A store in a file.  NVM_CREATE: the file must not exist; NVM_SERVE: takes the lock;
- * NVM_READ: reads beside whoever serves it.  NULL with one readable line in error. */
+ * NVM_READ: reads beside whoever serves it.  NULL with one readable line in error; what
+ * NVM_CREATE had begun is gone then. */
 struct nvm *nvm_open_file(const char *path, enum nvm_open_mode mode, const struct trace *trace,
                           char error[NVM_ERROR_MAX]);
+/* Deletes a store that nobody has open, with what SQLite keeps beside it. */
+void nvm_delete_file(const char *path);
 
 /* Aborts what is open, closes, frees; *nvm becomes NULL. */
 void nvm_close(struct nvm **nvm);

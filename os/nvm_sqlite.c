@@ -24,6 +24,7 @@ enum {
     HEADER_USER_VERSION = 60,
     HEADER_APPLICATION_ID = 68,
     BUSY_MS = 2000, /* a reader beside us may hold a lock for a moment */
+    SHOWN_MAX = 110,
 };
 
 enum statement { GET, PUT, DEL, NEXT, BEGIN, COMMIT, ROLLBACK, N_STATEMENTS };
@@ -98,6 +99,24 @@ static int file_del(void *be, const char *key)
     return run(f, DEL, "deleting");
 }
 
+/* A key as we write them, behind another.  In a damaged file it may be too long, hold a zero or be
+ * no text, and a walk over the keys would not end. */
+static bool take_key(sqlite3_stmt *s, const char *after, char ret[NVM_KEY_MAX])
+{
+    char key[NVM_KEY_MAX];
+    const void *text = sqlite3_column_text(s, 0);
+    size_t n = (size_t)sqlite3_column_bytes(s, 0);
+
+    if (text == NULL || n >= sizeof key)
+        return false;
+    memcpy(key, text, n);
+    key[n] = '\0';
+    if (strlen(key) != n || strcmp(key, after) <= 0)
+        return false;
+    memcpy(ret, key, n + 1);
+    return true;
+}
+
 static int file_next(void *be, const char *after, char ret[NVM_KEY_MAX], bool *ret_found)
 {
     struct file *f = be;
@@ -106,9 +125,9 @@ static int file_next(void *be, const char *after, char ret[NVM_KEY_MAX], bool *r
 
     sqlite3_bind_text(s, 1, after, -1, SQLITE_STATIC);
     int rc = sqlite3_step(s);
-    if (rc == SQLITE_ROW)
-        snprintf(ret, NVM_KEY_MAX, "%s", (const char *)sqlite3_column_text(s, 0));
-    else if (rc != SQLITE_DONE)
+    if (rc == SQLITE_ROW && !take_key(s, after, ret))
+        err = FAULT(f->trace, ERR_NVM, "the key behind '%s' is damaged", after);
+    else if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         err = fault(f, "listing");
     sqlite3_reset(s);
     if (err == 0)
@@ -147,6 +166,14 @@ static void file_close(void *be)
 
 /* --- opening --------------------------------------------------------------------------------- */
 
+/* A file in messages: the end of a long name, so that what is wrong fits behind it. */
+static const char *shown(const char *path)
+{
+    size_t n = strlen(path);
+
+    return n > SHOWN_MAX ? path + n - SHOWN_MAX : path;
+}
+
 static uint32_t be32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -160,13 +187,13 @@ static bool check_header(int fd, const char *path, char error[NVM_ERROR_MAX])
 
     if (n != (ssize_t)sizeof header || memcmp(header, "SQLite format 3", 16) != 0 ||
         be32(header + HEADER_APPLICATION_ID) != APPLICATION_ID) {
-        snprintf(error, NVM_ERROR_MAX, "%s is not a softeuicc card", path);
+        snprintf(error, NVM_ERROR_MAX, "%s is not a softeuicc card", shown(path));
         return false;
     }
     uint32_t version = be32(header + HEADER_USER_VERSION);
     if (version != NVM_LAYOUT_VERSION) {
         snprintf(error, NVM_ERROR_MAX, "%s has layout version %u; this program knows version %d",
-                 path, version, NVM_LAYOUT_VERSION);
+                 shown(path), version, NVM_LAYOUT_VERSION);
         return false;
     }
     return true;
@@ -202,9 +229,11 @@ static bool take_lock(int fd, const char *path, char error[NVM_ERROR_MAX])
         return true;
     long pid = lock_holder(fd);
     if (pid > 0)
-        snprintf(error, NVM_ERROR_MAX, "%s is served by pid %ld; use --reader", path, pid);
+        snprintf(error, NVM_ERROR_MAX, "%s is served by pid %ld; end that, or use its reader",
+                 shown(path), pid);
     else
-        snprintf(error, NVM_ERROR_MAX, "%s is served by another process; use --reader", path);
+        snprintf(error, NVM_ERROR_MAX,
+                 "%s is served by another process; end that, or use its reader", shown(path));
     return false;
 }
 
@@ -275,8 +304,14 @@ static bool open_for_reading(struct file *f, const char *path)
     return rc == SQLITE_OK;
 }
 
-static bool open_database(struct file *f, const char *path, enum nvm_open_mode mode)
+static bool open_database(struct file *f, const char *name, enum nvm_open_mode mode)
 {
+    char path[PATH_MAX];
+
+    /* SQLite means something else by ":memory:" and "file:card". */
+    if ((size_t)snprintf(path, sizeof path, "%s%s", name[0] == '/' ? "" : "./", name) >=
+        sizeof path)
+        return false;
     bool opened = mode == NVM_READ
                       ? open_for_reading(f, path)
                       : sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
@@ -305,10 +340,45 @@ static int open_descriptor(const char *path, enum nvm_open_mode mode, char error
     int fd = open(path, flags | O_CLOEXEC, 0600);
 
     if (fd < 0 && errno == EEXIST)
-        snprintf(error, NVM_ERROR_MAX, "%s exists; it is left as it is", path);
+        snprintf(error, NVM_ERROR_MAX, "%s exists; it is left as it is", shown(path));
     else if (fd < 0)
-        snprintf(error, NVM_ERROR_MAX, "%s: %s", path, strerror(errno));
+        snprintf(error, NVM_ERROR_MAX, "%s: %s", shown(path), strerror(errno));
     return fd;
+}
+
+/* Why the database does not open: mostly it is damaged, but not when the disk is full or the folder
+ * is closed to us, where SQLite keeps its log. */
+static void explain(struct file *f, const char *path, char error[NVM_ERROR_MAX])
+{
+    switch (sqlite3_errcode(f->db)) {
+    case SQLITE_OK:
+        snprintf(error, NVM_ERROR_MAX, "%s is damaged: its integrity check fails", shown(path));
+        break;
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+        snprintf(error, NVM_ERROR_MAX,
+                 "%s: its folder must be writable, for the files CARD-wal and CARD-shm",
+                 shown(path));
+        break;
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_NOMEM:
+        snprintf(error, NVM_ERROR_MAX, "%s: %s", shown(path), sqlite3_errmsg(f->db));
+        break;
+    default:
+        snprintf(error, NVM_ERROR_MAX, "%s is damaged: %s", shown(path), sqlite3_errmsg(f->db));
+        break;
+    }
+}
+
+void nvm_delete_file(const char *path)
+{
+    static const char *const ends[] = { "", "-wal", "-shm" };
+    char name[PATH_MAX];
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        if ((size_t)snprintf(name, sizeof name, "%s%s", path, ends[i]) < sizeof name)
+            unlink(name);
 }
 
 struct nvm *nvm_open_file(const char *path, enum nvm_open_mode mode, const struct trace *trace,
@@ -340,10 +410,10 @@ struct nvm *nvm_open_file(const char *path, enum nvm_open_mode mode, const struc
     }
     *f = (struct file){ .trace = trace, .lock = fd };
     if (!open_database(f, path, mode)) {
-        snprintf(error, NVM_ERROR_MAX, "%s is damaged: %s", path,
-                 sqlite3_errcode(f->db) == SQLITE_OK ? "its integrity check fails"
-                                                     : sqlite3_errmsg(f->db));
+        explain(f, path, error);
         file_close(f);
+        if (mode == NVM_CREATE)
+            nvm_delete_file(path);
         return NULL;
     }
     return nvm_new(&ops, f, trace);

@@ -15,6 +15,11 @@ missing_packages() {
 
 install_missing() {
     local missing install
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        printf 'tools/run and tools/check are for Debian. Elsewhere, install what the packages in\n'
+        printf 'tools/packages hold, then type: meson setup build && ninja -C build\n'
+        exit 1
+    fi
     mapfile -t missing < <(missing_packages)
     [ ${#missing[@]} -eq 0 ] && return
     install="apt-get install -y --no-install-recommends ${missing[*]}"
@@ -30,7 +35,9 @@ install_missing() {
     fi
     "${as_root[@]}" apt-get update -q
     # shellcheck disable=SC2086  # the words of a command
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $install
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive $install && return
+    printf 'The packages could not be installed; mend what apt-get says above, and start again.\n'
+    return 1
 }
 
 # build DIR TARGET OPTION...: configures once and compiles the target, all or programs.

@@ -35,7 +35,8 @@ int lines_read(struct lines *l, int fd)
     return n == 0 ? 0 : 1;
 }
 
-/* The line from at to stop, which is followed by an octet that may be overwritten. */
+/* The line from at to stop, which is followed by an octet that may be overwritten.  A zero in it
+ * would end it early, as another line than was sent: it becomes an octet that no line wants. */
 static char *cut(struct lines *l, size_t stop)
 {
     char *line = l->bytes + l->at;
@@ -43,6 +44,8 @@ static char *cut(struct lines *l, size_t stop)
 
     if (n > 0 && line[n - 1] == '\r')
         n--;
+    for (char *zero; (zero = memchr(line, '\0', n)) != NULL;)
+        *zero = '\1';
     line[n] = '\0';
     return line;
 }

@@ -194,9 +194,15 @@ void link_alive(struct link *l)
     l->pause_ms = PAUSE_FIRST_MS;
 }
 
-static void refused(struct link *l, int64_t now)
+const char *link_why(const struct link *l)
+{
+    return l->why;
+}
+
+static void refused(struct link *l, int64_t now, const char *why)
 {
     l->refused = true;
+    l->why = why;
     link_drop(l, now);
 }
 
@@ -206,6 +212,7 @@ static void set_up(struct link *l)
 
     setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     l->refused = false;
+    l->why = NULL;
     l->state = LINK_UP;
 }
 
@@ -214,19 +221,20 @@ static void start_connecting(struct link *l, int64_t now)
     struct addrinfo *to = NULL;
     const int retries = CONNECT_RETRIES;
 
-    if (lookup(l, &to) != 0) {
-        refused(l, now);
+    int r = lookup(l, &to);
+    if (r != 0) {
+        refused(l, now, gai_strerror(r));
         return;
     }
     l->fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (l->fd < 0 || setsockopt(l->fd, IPPROTO_TCP, TCP_SYNCNT, &retries, sizeof retries) != 0)
-        refused(l, now);
+        refused(l, now, strerror(errno));
     else if (connect(l->fd, to->ai_addr, to->ai_addrlen) == 0)
         set_up(l);
     else if (errno == EINPROGRESS)
         l->state = LINK_CONNECTING;
     else
-        refused(l, now);
+        refused(l, now, strerror(errno));
     freeaddrinfo(to);
 }
 
@@ -235,10 +243,12 @@ static void finish_connecting(struct link *l, int64_t now)
     int failure = 0;
     socklen_t n = sizeof failure;
 
-    if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &failure, &n) == 0 && failure == 0)
+    if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &failure, &n) != 0)
+        failure = errno;
+    if (failure == 0)
         set_up(l);
     else
-        refused(l, now);
+        refused(l, now, strerror(failure));
 }
 
 static void attempt(struct link *l, int64_t now)
@@ -250,7 +260,7 @@ static void attempt(struct link *l, int64_t now)
     else if (l->listener >= 0)
         l->state = LINK_LISTENING;
     else if (start_listening(l, error) != 0)
-        refused(l, now);
+        refused(l, now, strerror(errno));
 }
 
 void link_step(struct link *l, short revents, int64_t now)

@@ -24,10 +24,11 @@ struct link {
     enum link_state state;
     bool reversed;
     char host[256], port[6];
-    int fd;       /* the connection; -1 for none */
-    int listener; /* reversed mode, unless the card is out; otherwise -1 */
-    bool refused; /* the last attempt failed */
-    int pause_ms; /* before the next attempt */
+    int fd;          /* the connection; -1 for none */
+    int listener;    /* reversed mode, unless the card is out; otherwise -1 */
+    bool refused;    /* the last attempt failed */
+    const char *why; /* likewise: the system's words for it */
+    int pause_ms;    /* before the next attempt */
     int64_t due;
 };
 
@@ -59,6 +60,8 @@ void link_insert(struct link *l);
 
 /* Nobody is there: the last attempt failed, or nobody has connected yet. */
 bool link_waits(const struct link *l);
+/* Why the last attempt failed; NULL when it did not. */
+const char *link_why(const struct link *l);
 
 /* The reader talks: the next pause is a short one again. */
 void link_alive(struct link *l);

@@ -79,7 +79,8 @@ static void tell(struct vpcd *v, enum told what)
     else if (v->link.reversed)
         say(v, "waiting at %s for a reader to connect", at);
     else
-        say(v, "waiting for a reader at %s; is pcscd running with vpcd?", at);
+        say(v, "waiting for a reader at %s (%s); is pcscd running with vpcd?", at,
+            link_why(&v->link));
 }
 
 static void forget_connection(struct vpcd *v)

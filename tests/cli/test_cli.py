@@ -5,18 +5,20 @@ usage: test_cli.py MAN_PAGE SETTINGS.md PROFILE CONTROL.md PRESETS.md
 (and SOFTEUICC in the environment)
 """
 
+import ctypes.util
 import hashlib
 import json
 import os
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import sys
 import time
 import unittest
 
-from programs import (EID, GET_EID, SELECT_ISDR, SOFTEUICC, Scratch, new_card, softeuicc)
+from programs import (DEADLINE, EID, GET_EID, SELECT_ISDR, SOFTEUICC, Scratch, new_card, softeuicc)
 
 COMMANDS = ("new", "run", "apdu", "show", "pki", "doctor")
 MAN_PAGE = sys.argv.pop(1) if len(sys.argv) > 1 else None
@@ -228,10 +230,70 @@ class CliTest(unittest.TestCase):
 
     def test_apdu_stops_at_a_bad_line_and_names_it(self):
         card = new_card(self.scratch.path)
-        for bad in ("00A4000", "hello", "00A4 0 000", "zz", "00" * 70000, "9" * 600000):
+        for bad in ("00A4000", "00A4\0" "0000", "hello", "00A4 0 000", "zz", "00" * 70000, "9" * 600000):
             done = self.refuses(1, "apdu", card, stdin=f"reset\n# fine\n{bad}\nreset\n",
                                 saying="line 3: ")
             self.assertEqual(done.stdout.count("\n"), 1)
+
+    def shell(self, line, *arguments):
+        """A line for sh, in which $0 is softeuicc and $1... are the arguments."""
+        return subprocess.run(["sh", "-c", line, SOFTEUICC, *arguments], capture_output=True,
+                              text=True, timeout=DEADLINE, check=False)
+
+    def test_standard_descriptors_that_are_closed_are_an_error(self):
+        card, trace = new_card(self.scratch.path), self.path("trace")
+        for line, saying in (('"$0" apdu "$1" --trace "$2" <&-', "standard input"),
+                             ('echo reset | "$0" apdu "$1" --trace "$2" >&-', "standard output"),
+                             ('"$0" show "$1" >&-', "standard output"),
+                             ('"$0" --version >&-', "standard output")):
+            done = self.shell(line, card, trace)
+            self.assertEqual(done.returncode, 1, line)
+            self.assertIn(f"{saying}: Bad file descriptor", done.stderr)
+        with open(trace, encoding="utf-8") as f:
+            self.assertTrue(all(re.match(r"[<>!#*=%~@] ", text) for text in f))
+        done = self.shell('echo reset | "$0" apdu "$1" --trace - 2>&-', card)
+        self.assertEqual((done.returncode, done.stdout[:2]), (0, "3B"))
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_output_that_is_lost_is_an_error(self):
+        card = new_card(self.scratch.path)
+        for n, line in enumerate(('"$0" --help >/dev/full', '"$0" new --help >/dev/full',
+                                  '"$0" show "$1" >/dev/full', '"$0" new "$2" >/dev/full',
+                                  '"$0" pki "$2" >/dev/full',
+                                  'echo reset | "$0" apdu "$1" >/dev/full',
+                                  'echo reset | "$0" apdu "$1" --trace /dev/full',
+                                  'echo reset | "$0" apdu "$1" --pcap /dev/full')):
+            done = self.shell(line, card, self.path(f"made-{n}"))
+            self.assertEqual(done.returncode, 1, line)
+            self.assertRegex(done.stderr, "^softeuicc.*: (No space left on device|"
+                             "not all of it could be written)\n$", line)
+
+    def test_a_card_with_a_seed_can_be_made_again(self):
+        shown = []
+        for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+            card = new_card(self.scratch.path, "--eid", "random", "--seed", seed, name=name)
+            done = softeuicc("apdu", card, stdin=f"{SELECT_ISDR}\n80E2910003BF5600\n"
+                             + "00C0000000\n" * 4)
+            shown.append((softeuicc("show", card).stdout, done.stdout))
+        self.assertEqual(shown[0], shown[1])
+        self.assertNotEqual(shown[0][0], shown[2][0])
+        self.assertNotEqual(shown[0][1], shown[2][1])  # the certificate, and so the key
+
+    @unittest.skipIf(PROFILE is None, "no profile given")
+    def test_show_says_what_is_damaged(self):
+        card, key = new_card(self.scratch.path, "--profile", PROFILE), b"isdp/0010/tree"
+        with open(card, "r+b") as f:
+            octets = f.read()
+            self.assertEqual(octets.count(key), 1)
+            f.seek(octets.index(key) + len(key))
+            f.write(b"\xFF" * 4)
+        for option in ((), ("--json",)):
+            self.refuses(1, "show", card, *option, saying=f"{key.decode()} is damaged")
+
+    def test_wrong_check_digits_of_an_eid_are_told(self):
+        self.refuses(1, "new", self.path("b"), "--eid", EID[:-2] + "00", saying=f"be {EID[-2:]}")
+        for eid in ("", "1", EID + "0", EID[:-1] + "x"):
+            self.refuses(1, "new", self.path("b"), "--eid", eid, saying="32 digits")
 
     def test_a_signal_ends_apdu_cleanly(self):
         card = new_card(self.scratch.path)
@@ -591,6 +653,20 @@ class CliTest(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("pcscd does not run", done.stdout)
         self.assertIn("unset the variable", done.stdout)
+
+    def test_doctor_does_not_hang_with_pcscd(self):
+        if ctypes.util.find_library("pcsclite") is None:
+            self.skipTest("no libpcsclite")
+        path = self.path("pcscd.comm")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as pcscd:
+            pcscd.bind(path)
+            pcscd.listen(5)  # and never says a word
+            done = subprocess.run([SOFTEUICC, "doctor"], capture_output=True, text=True,
+                                  env={**os.environ, "PCSCLITE_CSOCK_NAME": path},
+                                  timeout=2 * DEADLINE, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("pcscd takes connections", done.stdout)
+        self.assertIn("hangs", done.stdout.splitlines()[-2])
 
     @unittest.skipIf(MAN_PAGE is None, "no manual page given")
     def test_the_manual_page_has_the_commands_and_options_of_help(self):

@@ -155,7 +155,7 @@ class WireTest(unittest.TestCase):
         self.assertEqual(reader.ask(ON + ATR), self.atr)
         self.listener.close()
         reader.close()
-        self.process.says("waiting for a reader at 127.0.0.1:")
+        self.process.says(f"waiting for a reader at 127.0.0.1:{self.port} (Connection refused);")
         self.listener = socket.create_server(("127.0.0.1", self.port), backlog=1)
         self.listener.settimeout(DEADLINE)
         self.assertEqual(self.accept().ask(ON + ATR), self.atr)

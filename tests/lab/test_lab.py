@@ -470,16 +470,34 @@ class LabTest(unittest.TestCase):
                                   timeout=DEADLINE, check=False)
             self.assertEqual((done.returncode, done.stdout), (2, ""), arguments)
             self.assertNotEqual(done.stderr, "")
+        for arguments, what in (([], "which command?"), (["frob"], "no such command: frob"),
+                                (["enable"], "it is written: enable ID"),
+                                (["notifications"], "notifications process, or notifications"),
+                                (["list", "all"], "it is written: list;")):
+            done = subprocess.run([LAB, "ipa", *arguments], capture_output=True, text=True,
+                                  timeout=DEADLINE, check=False)
+            self.assertEqual((done.returncode, done.stderr.count("\n")), (2, 1), arguments)
+            self.assertIn(what, done.stderr)
         for arguments in (["--help"], ["--version"], ["smdpp", "--help"], ["ipa", "--help"]):
             done = subprocess.run([LAB, *arguments], capture_output=True, text=True,
                                   timeout=DEADLINE, check=False)
             self.assertEqual((done.returncode, done.stderr), (0, ""), arguments)
         for arguments in (["ipa", "--card", "/nonexistent/card", "list"],
                           ["smdpp", "--pki", "/nonexistent"],
+                          ["smdpp", "--port", "0", "--profiles", "/nonexistent"],
                           ["smdpp", "--bind", "256.0.0.1"]):
             done = subprocess.run([LAB, *arguments], capture_output=True, text=True,
                                   timeout=DEADLINE, check=False)
             self.assertEqual((done.returncode, len(done.stderr.splitlines())), (1, 1), arguments)
+
+    @unittest.skipUnless(os.path.exists("/dev/full"), "no /dev/full")
+    def test_output_that_is_lost_is_an_error(self):
+        for line in ('"$0" --help >/dev/full', '"$0" ipa --card "$1" info >/dev/full',
+                     '"$0" ipa --card "$1" info >&-'):
+            done = subprocess.run(["sh", "-c", line, LAB, self.card], capture_output=True,
+                                  text=True, timeout=DEADLINE, check=False)
+            self.assertEqual(done.returncode, 1, line)
+            self.assertIn("softeuicc-lab: standard output: ", done.stderr)
 
     # --- the device's side against what it is sent
 
@@ -721,6 +739,9 @@ class LabTest(unittest.TestCase):
         with open(path, encoding="utf-8") as f:
             self.assertEqual(f.read(), dp.output)
         self.assertTrue(dp.output.startswith("SM-DP+ at https://dp.test:"))
+        done = subprocess.run([LAB, "smdpp", "--port", "0", "--ready-file", path + "/x"],
+                              capture_output=True, text=True, timeout=DEADLINE, check=False)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 
 import os
 import shutil
+import subprocess
 import unittest
 
-from harness import Client, PcscError, Pcscd, scard
+from harness import PRIVATE_PCSCD, Client, PcscError, Pcscd, scard
 from programs import (DEADLINE, EID, GET_EID, SELECT_ISDR, Control, Process, RunningCard, Scratch,
                       atr_of, new_card, skip, softeuicc)
 
@@ -182,6 +183,16 @@ class PcscTest(unittest.TestCase):
         self.assertEqual(second.returncode, 1)
         self.assertIn("is served by pid", second.stderr)
         self.assertEqual(softeuicc("show", self.card).returncode, 0)
+
+    @unittest.skipIf(os.geteuid() != 0, "a user's folders are open to himself")
+    def test_a_folder_that_the_private_pcscd_cannot_enter_is_told(self):
+        folder = os.path.join(self.scratch.path, "closed")
+        os.makedirs(os.path.join(folder, "inside"))
+        os.chmod(folder, 0o700)
+        done = subprocess.run([PRIVATE_PCSCD, os.path.join(folder, "inside"), "1"],
+                              capture_output=True, text=True, timeout=DEADLINE, check=False)
+        self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
+        self.assertIn("open the folders above it", done.stderr)
 
     def test_doctor_finds_everything_well(self):
         self.client().wait_until(present=True)

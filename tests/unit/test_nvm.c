@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -695,13 +696,118 @@ START_TEST(a_damaged_file_is_told_and_left_alone)
 }
 END_TEST
 
+/* What the walk over all keys says after the last octet of key/10 became this one. */
+static int walk_with_a_key_octet(char octet)
+{
+    char key[NVM_KEY_MAX] = "";
+    bool found = true;
+    size_t n;
+    int err = 0;
+
+    make_card();
+    uint8_t *octets = read_file(path, &n);
+    const uint8_t *at = memmem(octets, n, "key/10a value", 13);
+    ck_assert_ptr_nonnull(at);
+    patch(at - octets + 5, &octet, 1);
+    free(octets);
+    open_file(NVM_SERVE);
+    for (int i = 0; i < 500 && err == 0 && found; i++)
+        err = nvm_next(nvm, "", key, &found);
+    nvm_close(&nvm);
+    ck_assert_int_eq(unlink(path), 0);
+    return found ? err : 0;
+}
+
+START_TEST(a_walk_over_damaged_keys_ends)
+{
+    ck_assert_int_eq(walk_with_a_key_octet('0'), 0);
+    ck_assert_int_eq(walk_with_a_key_octet('\0'), ERR_NVM);
+}
+END_TEST
+
+START_TEST(a_card_that_cannot_be_made_leaves_nothing)
+{
+    struct rlimit before, small;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t size = 0; size < 3 * 4096; size += 4096) { /* as a disk that is full by then */
+        small.rlim_cur = size;
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+        nvm = nvm_open_file(path, NVM_CREATE, &no_trace, error);
+        ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+        ck_assert_ptr_null(nvm);
+        ck_assert_msg(strstr(error, "damaged") == NULL, "%s", error);
+        ck_assert_int_ne(access(path, F_OK), 0);
+        check_alone();
+    }
+    make_card();
+}
+END_TEST
+
+START_TEST(a_folder_that_is_closed_to_us_is_told)
+{
+    const uid_t nobody = 65534, us = geteuid();
+
+    make_card();
+    ck_assert_int_eq(chmod(folder, 0555), 0);
+    if (us == 0) /* who may write everywhere */
+        ck_assert_int_eq(chown(path, nobody, (gid_t)-1) + seteuid(nobody), 0);
+    ck_assert_ptr_null(nvm_open_file(path, NVM_SERVE, &no_trace, error));
+    ck_assert_ptr_nonnull(strstr(error, "its folder must be writable"));
+    open_file(NVM_READ);
+    nvm_close(&nvm);
+    ck_assert_int_eq(seteuid(us), 0);
+    ck_assert_int_eq(chmod(folder, 0700), 0);
+}
+END_TEST
+
+START_TEST(a_name_means_a_file_whatever_it_is)
+{
+    static const char *const names[] = { ":memory:", "file:card?mode=memory", "a card", "-card" };
+    char before[sizeof folder];
+
+    ck_assert_ptr_nonnull(getcwd(before, sizeof before));
+    ck_assert_int_eq(chdir(folder), 0);
+    for (size_t i = 0; i < N_ELEMS(names); i++) {
+        snprintf(path, sizeof path, "%s", names[i]);
+        make_card();
+        open_file(NVM_SERVE);
+        check_value("key/199", "a value that takes some room in the file, so that it has more than "
+                               "one page");
+        nvm_close(&nvm);
+        open_file(NVM_READ);
+        nvm_close(&nvm);
+        ck_assert_int_eq(unlink(path), 0);
+    }
+    snprintf(path, sizeof path, "%s/card", folder);
+    ck_assert_int_eq(chdir(before), 0);
+}
+END_TEST
+
+START_TEST(a_long_name_does_not_hide_the_reason)
+{
+    char name[1000];
+
+    memset(name, '/', sizeof name - 1);
+    snprintf(name + sizeof name - sizeof path, sizeof path, "%s", path);
+    ck_assert_ptr_null(nvm_open_file(name, NVM_SERVE, &no_trace, error));
+    ck_assert_ptr_nonnull(strstr(error, strerror(ENOENT)));
+    memset(name, 'x', sizeof name - 1);
+    ck_assert_ptr_null(nvm_open_file(name, NVM_CREATE, &no_trace, error));
+    ck_assert_ptr_nonnull(strstr(error, strerror(ENAMETOOLONG)));
+}
+END_TEST
+
 START_TEST(one_serves_and_the_next_is_told_who)
 {
     char want[100];
 
     make_card();
     open_file(NVM_SERVE);
-    snprintf(want, sizeof want, "is served by pid %ld; use --reader", (long)getpid());
+    snprintf(want, sizeof want, "is served by pid %ld; end that, or use its reader",
+             (long)getpid());
     check_refused(NVM_SERVE, want);
     put("a", "1"); /* the first one is not disturbed */
     ck_assert_int_eq(nvm_commit(nvm), 0);
@@ -897,6 +1003,11 @@ int main(void)
     tcase_add_loop_test(files, a_foreign_file_is_left_alone, 0, 2);
     tcase_add_loop_test(files, another_layout_is_left_alone, 0, 2);
     tcase_add_loop_test(files, a_damaged_file_is_told_and_left_alone, 0, 10);
+    tcase_add_test(files, a_walk_over_damaged_keys_ends);
+    tcase_add_test(files, a_card_that_cannot_be_made_leaves_nothing);
+    tcase_add_test(files, a_folder_that_is_closed_to_us_is_told);
+    tcase_add_test(files, a_name_means_a_file_whatever_it_is);
+    tcase_add_test(files, a_long_name_does_not_hide_the_reason);
     tcase_add_test(files, one_serves_and_the_next_is_told_who);
     tcase_add_test(files, a_reader_beside_sees_what_is_committed_and_writes_nothing);
     tcase_add_test(files, reading_a_card_at_rest_leaves_one_file);
