@@ -705,7 +705,7 @@ static int walk_with_a_key_octet(char octet)
     int err = 0;
 
     make_card();
-    uint8_t *octets = read_file(path, &n);
+    uint8_t *octets = read_file(place.path, &n);
     const uint8_t *at = memmem(octets, n, "key/10a value", 13);
     ck_assert_ptr_nonnull(at);
     patch(at - octets + 5, &octet, 1);
@@ -714,7 +714,7 @@ static int walk_with_a_key_octet(char octet)
     for (int i = 0; i < 500 && err == 0 && found; i++)
         err = nvm_next(nvm, "", key, &found);
     nvm_close(&nvm);
-    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(unlink(place.path), 0);
     return found ? err : 0;
 }
 
@@ -735,11 +735,11 @@ START_TEST(a_card_that_cannot_be_made_leaves_nothing)
     for (rlim_t size = 0; size < 3 * 4096; size += 4096) { /* as a disk that is full by then */
         small.rlim_cur = size;
         ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-        nvm = nvm_open_file(path, NVM_CREATE, &no_trace, error);
+        nvm = nvm_open_file(place.path, NVM_CREATE, &no_trace, error);
         ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
         ck_assert_ptr_null(nvm);
         ck_assert_msg(strstr(error, "damaged") == NULL, "%s", error);
-        ck_assert_int_ne(access(path, F_OK), 0);
+        ck_assert_int_ne(access(place.path, F_OK), 0);
         check_alone();
     }
     make_card();
@@ -751,27 +751,27 @@ START_TEST(a_folder_that_is_closed_to_us_is_told)
     const uid_t nobody = 65534, us = geteuid();
 
     make_card();
-    ck_assert_int_eq(chmod(folder, 0555), 0);
+    ck_assert_int_eq(chmod(place.folder, 0555), 0);
     if (us == 0) /* who may write everywhere */
-        ck_assert_int_eq(chown(path, nobody, (gid_t)-1) + seteuid(nobody), 0);
-    ck_assert_ptr_null(nvm_open_file(path, NVM_SERVE, &no_trace, error));
+        ck_assert_int_eq(chown(place.path, nobody, (gid_t)-1) + seteuid(nobody), 0);
+    ck_assert_ptr_null(nvm_open_file(place.path, NVM_SERVE, &no_trace, error));
     ck_assert_ptr_nonnull(strstr(error, "its folder must be writable"));
     open_file(NVM_READ);
     nvm_close(&nvm);
     ck_assert_int_eq(seteuid(us), 0);
-    ck_assert_int_eq(chmod(folder, 0700), 0);
+    ck_assert_int_eq(chmod(place.folder, 0700), 0);
 }
 END_TEST
 
 START_TEST(a_name_means_a_file_whatever_it_is)
 {
     static const char *const names[] = { ":memory:", "file:card?mode=memory", "a card", "-card" };
-    char before[sizeof folder];
+    char before[sizeof place.folder];
 
     ck_assert_ptr_nonnull(getcwd(before, sizeof before));
-    ck_assert_int_eq(chdir(folder), 0);
+    ck_assert_int_eq(chdir(place.folder), 0);
     for (size_t i = 0; i < N_ELEMS(names); i++) {
-        snprintf(path, sizeof path, "%s", names[i]);
+        snprintf(place.path, sizeof place.path, "%s", names[i]);
         make_card();
         open_file(NVM_SERVE);
         check_value("key/199", "a value that takes some room in the file, so that it has more than "
@@ -779,9 +779,9 @@ START_TEST(a_name_means_a_file_whatever_it_is)
         nvm_close(&nvm);
         open_file(NVM_READ);
         nvm_close(&nvm);
-        ck_assert_int_eq(unlink(path), 0);
+        ck_assert_int_eq(unlink(place.path), 0);
     }
-    snprintf(path, sizeof path, "%s/card", folder);
+    snprintf(place.path, sizeof place.path, "%s/card", place.folder);
     ck_assert_int_eq(chdir(before), 0);
 }
 END_TEST
@@ -791,7 +791,7 @@ START_TEST(a_long_name_does_not_hide_the_reason)
     char name[1000];
 
     memset(name, '/', sizeof name - 1);
-    snprintf(name + sizeof name - sizeof path, sizeof path, "%s", path);
+    snprintf(name + sizeof name - sizeof place.path, sizeof place.path, "%s", place.path);
     ck_assert_ptr_null(nvm_open_file(name, NVM_SERVE, &no_trace, error));
     ck_assert_ptr_nonnull(strstr(error, strerror(ENOENT)));
     memset(name, 'x', sizeof name - 1);
