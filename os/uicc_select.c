@@ -216,7 +216,6 @@ static int find_claimed(struct session *s, struct rd aid, struct application *re
     return 0;
 }
 
-/* The AID of what goes on, and nothing goes on any more (TS 102 221 11.1.1.2). */
 /* Is a PIN verified for this application: local to it, or its application PIN, which others may
  * have as well?  The universal PIN and ADMs are nobody's. */
 static bool is_of_application(const struct fs *fs, uint16_t adf, const struct pin_verified *v)
@@ -248,6 +247,7 @@ static void forget_pins(struct euicc *e, uint16_t adf)
             pin_forget(pins, i);
 }
 
+/* The AID of what goes on, and nothing goes on any more (TS 102 221 11.1.1.2). */
 static int terminate_application(struct session *s, const struct apdu *a)
 {
     struct application now = current_application(s);
