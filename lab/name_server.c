@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <event2/dns.h>
@@ -53,12 +54,26 @@ static void take(const struct addrinfo *one, struct found *ret)
     }
 }
 
+/* This machine, even if it has no file that says so (RFC 6761 6.3). */
+static bool is_localhost(const char *name)
+{
+    static const char local[] = "localhost";
+    size_t n = strlen(name), end = sizeof local - 1;
+
+    return n >= end && strcasecmp(name + n - end, local) == 0 &&
+           (n == end || name[n - end - 1] == '.');
+}
+
 /* It waits for the resolver, as other programs do. */
 static int resolve(const char *name, struct found *ret)
 {
     const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
     struct addrinfo *all = NULL;
 
+    if (is_localhost(name)) { /* the servers of a test bench are at its IPv4 address */
+        *ret = (struct found){ .n4 = 1, .v4[0].s_addr = htonl(INADDR_LOOPBACK) };
+        return NO_ERROR;
+    }
     *ret = (struct found){ .n4 = 0 };
     int r = getaddrinfo(name, NULL, &hints, &all);
     if (r != 0)

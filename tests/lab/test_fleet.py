@@ -89,8 +89,8 @@ class Polls(Fleet):
         self.assertGreater(told["traffic"]["received"], 0)
 
     def test_names_are_resolved(self):
-        """By this machine, as a DNS server of the network."""
-        self.make_eim(at="localhost").serve("--register-any", "--port", "0")
+        """By this machine, as a DNS server of the network; whatever its resolver knows."""
+        self.make_eim(at="eim.localhost").serve("--register-any", "--port", "0")
         port = self.eim.address.rsplit(":", 1)[1]
         told, _ = self.fleet(2, "--polls", "1", "--map", f"*:443=127.0.0.1:{port}")
         self.assert_all_good(told, 2, 2)
