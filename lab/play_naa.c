@@ -1,6 +1,7 @@
 /* play_naa.c - what the network has in common with a profile: MILENAGE, secured packets, ECIES of
  * a SUCI.  Written again from the standards, so that scripts compare with other code than the
  * card's. */
+#include <stddef.h>
 #include <string.h>
 
 #include "lab/play_model.h"
@@ -68,6 +69,7 @@ static int round_of(struct player *p, const struct milenage *m, const uint8_t in
 
 struct vector {
     uint8_t mac_a[8], mac_s[8], res[8], ak[SQN_LEN], ak_star[SQN_LEN], ck[KEY_LEN], ik[KEY_LEN];
+    uint8_t autn[SQN_LEN + AMF_LEN + 8], auts[SQN_LEN + 8];
 };
 
 /* MAC-A and MAC-S over this AMF (f1, f1*). */
@@ -86,6 +88,18 @@ static int macs(struct player *p, const struct milenage *m, const uint8_t temp[A
     return 0;
 }
 
+/* AUTN and AUTS (TS 33.102 6.3.2, 6.3.3): whoever wants AUTS gives no AMF, which is 0000 in it. */
+static void make_tokens(const struct milenage *m, struct vector *v)
+{
+    for (size_t i = 0; i < SQN_LEN; i++) {
+        v->autn[i] = m->sqn[i] ^ v->ak[i];
+        v->auts[i] = m->sqn[i] ^ v->ak_star[i];
+    }
+    memcpy(v->autn + SQN_LEN, m->amf, AMF_LEN);
+    memcpy(v->autn + SQN_LEN + AMF_LEN, v->mac_a, sizeof v->mac_a);
+    memcpy(v->auts + SQN_LEN, v->mac_s, sizeof v->mac_s);
+}
+
 static int make_vector(struct player *p, const struct milenage *m, const uint8_t amf[AMF_LEN],
                        struct vector *ret)
 {
@@ -102,13 +116,8 @@ static int make_vector(struct player *p, const struct milenage *m, const uint8_t
     TRY(round_of(p, m, temp, NULL, 8, 4, ret->ik));
     TRY(round_of(p, m, temp, NULL, 12, 8, out));
     memcpy(ret->ak_star, out, SQN_LEN);
+    make_tokens(m, ret);
     return 0;
-}
-
-static void put_hidden(const uint8_t sqn[SQN_LEN], const uint8_t ak[SQN_LEN], struct wr *ret)
-{
-    for (size_t i = 0; i < SQN_LEN; i++)
-        wr_put_u8(ret, sqn[i] ^ ak[i]);
 }
 
 static int compute_opc(struct player *p, const struct play_arguments *w, struct wr *ret,
@@ -125,6 +134,11 @@ static int compute_opc(struct player *p, const struct play_arguments *w, struct 
     return 0;
 }
 
+#define FIELD(word, n, field)                                                                      \
+    {                                                                                              \
+        word, n, offsetof(struct vector, field), sizeof(((struct vector *)0)->field)               \
+    }
+
 /* milenage WHAT K OPC RAND [SQN [AMF]]; milenage opc K OP */
 int play_compute_milenage(struct player *p, const struct play_arguments *w, struct wr *ret,
                           struct play_error *e)
@@ -132,10 +146,10 @@ int play_compute_milenage(struct player *p, const struct play_arguments *w, stru
     static const struct {
         const char *word;
         size_t n; /* arguments behind it */
-    } kinds[] = {
-        { "res", 3 },   { "ck", 3 },   { "ik", 3 },   { "ak", 3 },
-        { "mac-a", 5 }, { "autn", 5 }, { "auts", 4 },
-    };
+        size_t offset, size;
+    } kinds[] = { FIELD("res", 3, res),  FIELD("ck", 3, ck),       FIELD("ik", 3, ik),
+                  FIELD("ak", 3, ak),    FIELD("mac-a", 5, mac_a), FIELD("autn", 5, autn),
+                  FIELD("auts", 4, auts) };
     const char *what = w->n > 1 ? w->at[1] : "";
     struct milenage m;
     struct vector v;
@@ -150,31 +164,7 @@ int play_compute_milenage(struct player *p, const struct play_arguments *w, stru
     TRY(read_milenage(w, kinds[i].n, &m, e));
     if (make_vector(p, &m, m.amf, &v) != 0)
         return play_fail(e, w->where[0], "AES fails");
-    switch (i) {
-    case 0:
-        wr_put(ret, v.res, sizeof v.res);
-        break;
-    case 1:
-        wr_put(ret, v.ck, sizeof v.ck);
-        break;
-    case 2:
-        wr_put(ret, v.ik, sizeof v.ik);
-        break;
-    case 3:
-        wr_put(ret, v.ak, sizeof v.ak);
-        break;
-    case 4:
-        wr_put(ret, v.mac_a, sizeof v.mac_a);
-        break;
-    case 5:
-        put_hidden(m.sqn, v.ak, ret);
-        wr_put(ret, m.amf, AMF_LEN);
-        wr_put(ret, v.mac_a, sizeof v.mac_a);
-        break;
-    default: /* AMF is 0000 in there (TS 33.102 6.3.3) */
-        put_hidden(m.sqn, v.ak_star, ret);
-        wr_put(ret, v.mac_s, sizeof v.mac_s);
-    }
+    wr_put(ret, (const uint8_t *)&v + kinds[i].offset, kinds[i].size);
     return 0;
 }
 

@@ -33,7 +33,7 @@ check cli "cli vpcd lib/softeuicc.h card/sw.h os/hex.h"
 check profiles "asn1 os/err.h"
 check lab "lab cli/standard.h vpcd/vpcd.h lib/softeuicc.h os/buf.h os/err.h os/hex.h os/tlv.h os/crypto.h os/x509.h os/crypto_openssl.h certs/pki.h asn1"
 
-# One applet does not reach into another's .c files, and OpenSSL has three doors.
+# One applet does not reach into another's .c files, and OpenSSL has few doors.
 for file in $(grep -lE '#include <openssl/' -r card os asn1 certs applets lib vpcd cli lab profiles || true); do
     case $file in
     os/crypto.c | os/x509*.c | os/tls*.c | lab/https.c | lab/tls_sessions.c) ;;

@@ -28,6 +28,7 @@
 #include "os/crypto.h"
 #include "os/ctlv.h"
 #include "os/tlv.h"
+#include "tests/fuzz/eim_key.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/profile.h"
 #include "tests/fuzz/watch.h"
@@ -379,27 +380,14 @@ static void start(void)
 
 static void put_configuration(unsigned kind, struct wr *w)
 {
-    static const uint8_t algorithm[] = { 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48,
-                                         0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A,
-                                         0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07 };
     const uint8_t protocol[] = { 6, kind & COAPS ? 0x40 : 0x80 };
     bool by_address = (kind & REAL_LINK) && !(kind & DIRECT);
-    uint8_t point[EC_POINT_LEN];
 
-    ec_key_point(eim_key, point);
     struct wr_mark m = tlv_open(w, 0x30);
     tlv_put_str(w, 0x80, "eim1");
     tlv_put_str(w, 0x81, by_address ? "192.0.2.10" : "eim.example");
     tlv_put_uint(w, 0x83, 0);
-    struct wr_mark key = tlv_open(w, 0xA5);
-    struct wr_mark arm = tlv_open(w, 0xA0);
-    wr_put(w, algorithm, sizeof algorithm);
-    struct wr_mark bits = tlv_open(w, 0x03);
-    wr_put_u8(w, 0);
-    wr_put(w, point, sizeof point);
-    tlv_close(w, bits);
-    tlv_close(w, arm);
-    tlv_close(w, key);
+    eim_key_put(eim_key, w);
     tlv_put(w, 0x87, rd_of(protocol, sizeof protocol));
     if (!(kind & DIRECT))
         tlv_put(w, 0x89, rd_of(NULL, 0));

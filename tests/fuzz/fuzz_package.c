@@ -29,6 +29,7 @@
 #include "os/crypto.h"
 #include "os/tlv.h"
 #include "os/x509.h"
+#include "tests/fuzz/eim_key.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/profile.h"
 #include "tests/fuzz/watch.h"
@@ -96,26 +97,13 @@ static void start(void)
 /* EimConfigurationData. */
 static void put_configuration(bool with_token, struct wr *ret)
 {
-    static const uint8_t algorithm[] = { 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48,
-                                         0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A,
-                                         0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07 };
-    uint8_t point[EC_POINT_LEN];
 
-    ec_key_point(eim_key, point);
     struct wr_mark m = tlv_open(ret, 0x30);
     tlv_put_str(ret, 0x80, eim_id);
     tlv_put_uint(ret, 0x83, 0);
     if (with_token)
         tlv_put_u8(ret, TAG_ASSOCIATION_TOKEN, 0xFF);
-    struct wr_mark key = tlv_open(ret, 0xA5);
-    struct wr_mark arm = tlv_open(ret, 0xA0);
-    wr_put(ret, algorithm, sizeof algorithm);
-    struct wr_mark bits = tlv_open(ret, 0x03);
-    wr_put_u8(ret, 0);
-    wr_put(ret, point, sizeof point);
-    tlv_close(ret, bits);
-    tlv_close(ret, arm);
-    tlv_close(ret, key);
+    eim_key_put(eim_key, ret);
     tlv_close(ret, m);
 }
 
